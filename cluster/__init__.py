@@ -1,0 +1,1 @@
+"""Where trials run: Ray Tune, local processes, this process, or a simulation."""

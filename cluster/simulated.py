@@ -1,0 +1,121 @@
+"""The simulated runner: virtual clock, planned faults, a thousand workers in a second.
+
+It takes the place of fits, not of decisions: the same driver and sweep run on it.
+"""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from cluster.runner import Machine, Workload
+from evaluators.types import Outcome
+from search.driver import Driver
+from search.events import (
+    Dispatch,
+    Event,
+    Item,
+    ItemEnded,
+    Loss,
+    Pack,
+    PackLost,
+    PackReported,
+    PackStarted,
+    Report,
+    SlotFreed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What one item does to its worker: takes ``seconds``, then ends or takes it down.
+
+    ``spent`` marks an outcome after which the worker must end, as after a timeout.
+    """
+
+    seconds: float
+    result: Outcome | Loss
+    spent: bool = False
+
+
+@dataclass(slots=True)
+class VirtualClock:
+    """Seconds that pass only when the simulation says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """The virtual time in seconds."""
+        return self.now
+
+
+@dataclass(slots=True)
+class SimulatedRunner:
+    """``workers`` slots whose items behave as ``simulate`` plans. The driver needs ``clock``."""
+
+    simulate: Callable[[Item], Happening]
+    workers: int
+    clock: VirtualClock
+    start_s: float = 2.0
+    name: str = "simulated"
+    _queue: list[tuple[float, int, Event]] = field(default_factory=list)
+    _ticket: "count[int]" = field(default_factory=count)
+
+    def prepare(self) -> Machine:
+        """As many cores as workers."""
+        return Machine(self.workers, 1024.0 * self.workers)
+
+    def run(self, driver: Driver, workload: Workload | None, slots: int) -> None:
+        """Play every planned happening in the order of virtual time."""
+        for _ in range(min(slots, self.workers)):
+            self._later(self.start_s, SlotFreed(self.clock.now + self.start_s))
+        starved: list[SlotFreed] = []
+        while not driver.finished:
+            if not self._queue:
+                raise RuntimeError("the simulation has nothing left to happen and is not finished")
+            self.clock.now, _, event = heapq.heappop(self._queue)
+            tasks = driver.feed(event)
+            if isinstance(event, SlotFreed):
+                packs = [task.pack for task in tasks if isinstance(task, Dispatch)]
+                if not packs:
+                    starved.append(event)
+                for pack in packs:
+                    self._play(pack)
+            else:
+                driver.poll()
+                while starved:
+                    starved.pop()
+                    self._later(0.0, SlotFreed(self.clock.now))
+
+    def _play(self, pack: Pack) -> None:
+        """Plan the start and the end of one pack."""
+        self._later(0.0, PackStarted(self.clock.now, pack.number, "simulated"))
+        elapsed, ended = 0.0, list[ItemEnded]()
+        for item in pack.items:
+            happening = self.simulate(item)
+            elapsed += happening.seconds
+            if not isinstance(happening.result, Outcome):
+                lost_at = self.clock.now + elapsed
+                self._later(elapsed, PackLost(lost_at, pack.number, happening.result, "simulated"))
+                self._free(elapsed + self.start_s)
+                return
+            ended.append(ItemEnded(item.trial, item.attempt, happening.result))
+            if happening.spent:
+                self._report(pack, ended, elapsed, spent=True)
+                self._free(elapsed + self.start_s)
+                return
+        self._report(pack, ended, elapsed, spent=False)
+        self._free(elapsed)
+
+    def _report(self, pack: Pack, ended: list[ItemEnded], elapsed: float, *, spent: bool) -> None:
+        report = Report(ended=ended, last=True, spent=spent, busy_s=elapsed, worker="simulated")
+        self._later(elapsed, PackReported(self.clock.now + elapsed, pack.number, report))
+
+    def _free(self, seconds: float) -> None:
+        self._later(seconds, SlotFreed(self.clock.now + seconds))
+
+    def _later(self, seconds: float, event: Event) -> None:
+        heapq.heappush(self._queue, (self.clock.now + seconds, next(self._ticket), event))
+
+    def close(self) -> None:
+        """Nothing was started."""

@@ -1,0 +1,1 @@
+"""How good is one configuration, and what did it cost."""

@@ -1,0 +1,185 @@
+"""What travels between the rooms: frozen, small, and free of behaviour."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
+
+#: How a model's output is to be read: probabilities of the classes, or decision values.
+ScoreKind = Literal["proba", "decision"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One feature. ``levels`` is None for a number, else the category names by code."""
+
+    name: str
+    levels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """A table ready for search: one numeric matrix that can be shared without a copy.
+
+    Attributes:
+        values: (rows, columns), C order, float32 or float64; categories as codes; NaN = missing.
+        target: (rows,) int32 class codes 0..k-1; in binary data 1 is the positive class.
+        columns: one per column of ``values``.
+        classes: the label as the user wrote it, by code.
+        groups: (rows,) int64 codes, or None.
+        time: (rows,) float64, or None.
+        weight: (rows,) float64 above zero, or None.
+        fingerprint: hex digest of the content, whatever the order of rows.
+        warnings: what was noticed while reading.
+    """
+
+    values: Floats
+    target: Ints
+    columns: tuple[Column, ...]
+    classes: tuple[str, ...]
+    groups: Ints | None = None
+    time: Floats | None = None
+    weight: Floats | None = None
+    fingerprint: str = ""
+    warnings: tuple["Warned", ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return len(self.target)
+
+    @property
+    def binary(self) -> bool:
+        """Whether there are two classes."""
+        return len(self.classes) == 2
+
+    def take(self, index: Ints) -> "Dataset":
+        """The rows at ``index``, copied; the fingerprint stays that of the whole."""
+
+        def part(array: Any) -> Any:
+            return None if array is None else array[index]
+
+        return Dataset(
+            self.values[index],
+            self.target[index],
+            self.columns,
+            self.classes,
+            part(self.groups),
+            part(self.time),
+            part(self.weight),
+            self.fingerprint,
+            self.warnings,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """One thing the user should know: a stable code, a sentence, and the figure behind it."""
+
+    code: str
+    message: str
+    figure: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """One fold: rows to train on and rows to score, as positions in the dataset."""
+
+    train: Ints
+    test: Ints
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One point of the search space: a ``[[model]]`` block by name, and its parameters.
+
+    ``params`` holds only JSON values, without the block's own fixed parameters.
+    """
+
+    model: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a piece of work cost. Seconds are wall seconds unless named cpu.
+
+    ``peak_mb`` is the highest own (anonymous) memory of the process and its children while the
+    work ran, interpreter and libraries included, shared data excluded, in units of 2**20 bytes.
+    """
+
+    wall_s: float = 0.0
+    load_s: float = 0.0
+    fit_s: float = 0.0
+    score_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_mb: float = 0.0
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldResult:
+    """One fold scored.
+
+    Attributes:
+        fold: 0-based index over all repeats.
+        scores: metric name to value in the metric's own direction; NaN where undefined.
+        confusion: counts at the default threshold, ``[true][predicted]``.
+        output: (test rows,) for binary data, else (test rows, classes): float64.
+        kind: how to read ``output``.
+    """
+
+    fold: int
+    scores: Mapping[str, float]
+    confusion: tuple[tuple[int, ...], ...]
+    resources: Resources
+    output: Floats
+    kind: ScoreKind
+
+
+#: Why a trial failed.
+Cause = Literal[
+    "out_of_memory",
+    "timeout",
+    "bad_parameters",
+    "numeric",
+    "user_code",
+    "crashed",
+    "worker_lost",
+    "preempted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a configuration could not be scored: typed cause, one short line, the whole traceback."""
+
+    cause: Cause
+    reason: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """How one configuration ended in a worker.
+
+    Attributes:
+        scores: metric name to the trial's score (pooled or averaged as the metric says).
+        folds: per-fold scores, by metric, in fold order.
+        oof: encoded out-of-fold outputs (see ``evaluators.oof``), or None.
+        warnings: distinct warnings of the model's library, first lines only.
+    """
+
+    scores: Mapping[str, float] = field(default_factory=dict)
+    folds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    confusion: tuple[tuple[int, ...], ...] = ()
+    resources: Resources = Resources()
+    oof: bytes | None = None
+    warnings: tuple[str, ...] = ()
+    failure: Failure | None = None

@@ -1,0 +1,108 @@
+"""The sweep's hands: feeds events in, writes what it answers, and tells who listens."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from search.entries import Entry
+from search.events import Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
+from search.records import Lease, Records
+from search.sweep import Sweep
+
+#: Out-of-fold files of one sweep take at most this many bytes; DESIGN, "Records are the truth".
+OOF_CAP = 1_000_000_000
+
+Listener = Callable[[Sweep, Iterable[Entry]], None]
+
+
+class Driver:
+    """Connects one sweep with its record. A runner calls ``feed``; everything else follows.
+
+    What is written is written before the runner acts on it, in one transaction an event, so that
+    a killed driver has lost nothing it ever acted on.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        records: Records,
+        sweep_id: str,
+        lease: Lease,
+        listeners: Iterable[Listener] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.sweep = sweep
+        self.sweep_id = sweep_id
+        self.clock = clock
+        self._records = records
+        self._lease = lease
+        self._listeners = tuple(listeners)
+        self._stop_reason: str | None = None
+        self._oof_bytes = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the sweep is over."""
+        return self.sweep.finished
+
+    def stop(self, reason: str) -> None:
+        """Ask the sweep to stop. Safe in a signal handler: acted on at the next ``poll``."""
+        self._stop_reason = reason
+
+    def poll(self) -> list[Dispatch | Cancel | Finish]:
+        """Let time pass: stop requests and time limits take effect."""
+        if self._stop_reason is not None:
+            return self.feed(StopAsked(self.clock(), self._stop_reason))
+        return self.feed(Ticked(self.clock()))
+
+    def feed(self, event: Event) -> list[Dispatch | Cancel | Finish]:
+        """One event in; what the runner has to do comes back."""
+        entries: list[Entry] = []
+        tasks: list[Dispatch | Cancel | Finish] = []
+        for instruction in self.sweep.handle(event):
+            if isinstance(instruction, Record):
+                entries.append(self._with_oof(instruction))
+            else:
+                tasks.append(instruction)
+            if isinstance(instruction, Finish):
+                entries.append(self._last_state(instruction, event.time))
+        if entries:
+            self._records.append(self.sweep_id, entries, self._lease)
+        for listener in self._listeners:
+            listener(self.sweep, entries)
+        return tasks
+
+    def _last_state(self, finish: Finish, now: float) -> Entry:
+        """The closing entry, with what a list of sweeps shows."""
+        trials, best = self.sweep.trials, self.sweep.best
+        summary = {
+            "counts": {
+                state: trials.count(state)
+                for state in ("completed", "pruned", "failed", "cancelled")
+            },
+            "best": None if best is None else {"trial": best.number, "score": best.score},
+        }
+        body = {"state": finish.state, "reason": finish.reason, "summary": summary}
+        return Entry("state", now, body)
+
+    def _with_oof(self, record: Record) -> Entry:
+        """Put out-of-fold outputs into a file beside the store and name it in the entry."""
+        entry, oof = record.entry, record.oof
+        if oof is None:
+            return entry
+        self._oof_bytes += len(oof)
+        if self._oof_bytes > OOF_CAP:
+            return entry
+        path = self._oof_folder() / f"{entry.trial}-{entry.attempt}.oof"
+        aside = path.with_suffix(".part")
+        aside.write_bytes(oof)
+        aside.rename(path)
+        body = {**entry.body, "oof": path.name}
+        return Entry(
+            entry.kind, entry.time, body, entry.trial, entry.attempt, entry.rung, entry.fold
+        )
+
+    def _oof_folder(self) -> Path:
+        folder: Path = self._records.folder / self.sweep_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder

@@ -1,0 +1,38 @@
+"""One line of the record: append-only, keyed (sweep, trial, attempt, rung, fold)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+#: asked     a configuration was chosen               body: model, params, origin
+#: started   a worker began an attempt                body: worker, queue_s
+#: fold      a fold was scored                        body: scores, resources
+#: lost      an attempt ended without a verdict; the trial waits again    body: reason, guilty
+#: ended     the trial reached its end                body: state, cause, reason, traceback, scores,
+#:           folds, confusion, resources, queue_s, overhead_s, worker, oof
+#: baseline  the prior's score under the same folds   body: kind, scores
+#: warning   something the user should know           body: code, message, figure
+#: state     the sweep changed state                  body: state, reason, summary (on the last one)
+Kind = Literal["asked", "started", "fold", "lost", "ended", "baseline", "warning", "state"]
+
+#: States of a sweep and of a trial.
+SweepState = Literal[
+    "queued", "running", "stopping", "interrupted", "completed", "stopped", "failed"
+]
+TrialState = Literal["waiting", "running", "completed", "pruned", "failed", "cancelled"]
+
+#: States that count against the budget of ``trials``.
+BUDGETED: tuple[TrialState, ...] = ("completed", "pruned", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event of a sweep. ``time`` is seconds since the epoch; -1 means "does not apply"."""
+
+    kind: Kind
+    time: float
+    body: Mapping[str, Any] = field(default_factory=dict)
+    trial: int = -1
+    attempt: int = -1
+    rung: int = -1
+    fold: int = -1

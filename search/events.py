@@ -1,0 +1,164 @@
+"""What happens to a sweep (past tense) and what it answers (imperative).
+
+Events go in through ``Sweep.handle``; the list that comes back is all that the world has to do.
+Every event carries its own time in seconds since the epoch: the sweep has no clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from evaluators.types import Configuration, Outcome, Resources
+from search.entries import Entry, SweepState
+
+#: How a worker went away, as far as the runner can tell.
+#: killed: a signal from outside or no reason known; segfault: its own fatal signal;
+#: memory: killed for the node's memory; node: the whole node went; never_started: before its pack.
+Loss = Literal["killed", "segfault", "memory", "node", "never_started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One configuration of a pack, under the number and attempt that fence its reports."""
+
+    trial: int
+    attempt: int
+    configuration: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What one worker does in one go. ``predicted_s`` is None before the model was ever timed."""
+
+    number: int
+    items: tuple[Item, ...]
+    predicted_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldScored:
+    """One fold of one item is done."""
+
+    trial: int
+    attempt: int
+    fold: int
+    scores: Mapping[str, float]
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnded:
+    """One item of a pack has its outcome."""
+
+    trial: int
+    attempt: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker sends. ``busy_s``: seconds the worker has spent on the pack so far.
+
+    ``last`` marks the end of the pack; ``spent`` says the worker must end and be replaced.
+    ``worker`` is its host and process.
+    """
+
+    folds: Sequence[FoldScored] = ()
+    ended: Sequence[ItemEnded] = ()
+    last: bool = False
+    spent: bool = False
+    busy_s: float = 0.0
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFreed:
+    """A worker could take a pack."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerIdled:
+    """The driver has time to prepare suggestions while workers work."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class PackStarted:
+    """A worker began a pack."""
+
+    time: float
+    pack: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackReported:
+    """A worker reported on its pack."""
+
+    time: float
+    pack: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class PackLost:
+    """A worker went away before its pack ended."""
+
+    time: float
+    pack: int
+    loss: Loss
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked:
+    """A person or the service asked to stop."""
+
+    time: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time passed."""
+
+    time: float
+
+
+Event = SlotFreed | WorkerIdled | PackStarted | PackReported | PackLost | StopAsked | Ticked
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Give this pack to a worker."""
+
+    pack: Pack
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """End this pack's worker; nothing it still reports counts."""
+
+    pack: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write this down. ``oof`` belongs to the entry and goes to a file of its own."""
+
+    entry: Entry
+    oof: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The sweep is over; stop the workers."""
+
+    state: SweepState
+    reason: str
+
+
+Instruction = Dispatch | Cancel | Record | Finish

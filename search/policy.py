@@ -1,0 +1,104 @@
+"""What a sweep was told to do: budgets, limits and stop rules, already resolved."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from search.entries import SweepState
+
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, slots=True)
+class StopRules:
+    """When to end before the budget does.
+
+    Attributes:
+        metric: objective value that is good enough, or None.
+        no_gain_for: completed trials without a new best, or None.
+        failed: failed trials after which the sweep itself has failed.
+    """
+
+    metric: float | None = None
+    no_gain_for: int | None = None
+    failed: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything ``Sweep`` decides by, besides what happened.
+
+    Attributes:
+        budget: distinct configurations that reach an end (completed, pruned or failed).
+        objective: name of the metric that ranks trials.
+        slots: packs that can run at the same time.
+        timeout_s: wall seconds of search over all runs, or None.
+        trial_timeout_s: wall seconds of one trial, or None.
+        deterministic: suggestions depend on counts alone, never on measured time.
+        pack_s: predicted work that fills a pack, in seconds.
+        pack_items: configurations in a pack at most.
+    """
+
+    budget: int
+    objective: str
+    direction: Direction
+    slots: int = 1
+    timeout_s: float | None = None
+    trial_timeout_s: float | None = None
+    stop: StopRules = StopRules()
+    deterministic: bool = False
+    pack_s: float = 1.0
+    pack_items: int = 16
+
+    def better(self, score: float, than: float | None) -> bool:
+        """Whether a score beats another in the objective's direction."""
+        if than is None:
+            return True
+        return score > than if self.direction == "maximize" else score < than
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a sweep stands, as far as stopping goes.
+
+    Attributes:
+        ended: trials that count against the budget.
+        live: trials waiting or running.
+        since_best: completed trials since the best one, itself excluded.
+        elapsed_s: wall seconds with a driver, over all runs.
+        exhausted: the space has no further configuration.
+    """
+
+    ended: int
+    live: int
+    completed: int
+    failed: int
+    best: float | None
+    since_best: int
+    elapsed_s: float
+    exhausted: bool
+
+
+def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None:
+    """The state a sweep ends in now and why, or None while it goes on."""
+    stop = policy.stop
+    if standing.failed >= stop.failed and standing.ended < policy.budget:
+        return "failed", f"{standing.failed} trials failed, the limit of stop_when.failed"
+    if standing.ended >= policy.budget:
+        return _completed(standing, f"all {policy.budget} trials ended")
+    if standing.exhausted and not standing.live:
+        return _completed(standing, f"the space has only {standing.ended} configurations")
+    if policy.timeout_s is not None and standing.elapsed_s >= policy.timeout_s:
+        return _completed(standing, f"the time budget of {policy.timeout_s:g} s is used up")
+    if standing.best is not None:
+        if stop.metric is not None and not policy.better(stop.metric, standing.best):
+            return "completed", f"{policy.objective} reached {stop.metric:g}"
+        if stop.no_gain_for is not None and standing.since_best >= stop.no_gain_for:
+            return "completed", f"no gain for {standing.since_best} trials"
+    return None
+
+
+def _completed(standing: Standing, reason: str) -> tuple[SweepState, str]:
+    """A budget that ends without a single score has failed."""
+    if standing.completed:
+        return "completed", reason
+    return "failed", f"{reason}, none of them with a score"

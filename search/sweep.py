@@ -1,0 +1,405 @@
+"""The one owner of a sweep's state: events in, instructions out.
+
+No clock, disk, Ray or thread: the same events give the same instructions, so every decision can be
+replayed and tested without running a fit.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Any
+
+from evaluators.types import Failure
+from search.entries import Entry, SweepState
+from search.events import (
+    Cancel,
+    Dispatch,
+    Event,
+    Finish,
+    Instruction,
+    Item,
+    ItemEnded,
+    Pack,
+    PackLost,
+    PackReported,
+    PackStarted,
+    Record,
+    SlotFreed,
+    StopAsked,
+    Ticked,
+    WorkerIdled,
+)
+from search.packing import Pace
+from search.policy import Policy, Standing, verdict
+from search.strategy import Strategy, Verdict
+from search.trials import Trial, Trials
+
+#: Workers a trial may lose, alone on them, before it is given up.
+DEATHS_ALLOWED = {"killed": 2, "memory": 2, "segfault": 1, "node": 4}
+#: Workers that may die before their pack, in a row, before the sweep is given up.
+FALSE_STARTS_ALLOWED = 5
+#: Trials asked together under ``deterministic``: a constant, so that no machine differs.
+GENERATION = 8
+#: Failures that tell the sampler to stay away, where a plain failure tells it nothing.
+INFEASIBLE = ("out_of_memory", "timeout")
+#: A trial's end in the words of a strategy.
+ENDS: dict[str, Verdict] = {
+    "completed": "completed",
+    "pruned": "pruned",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
+
+
+@dataclass(slots=True)
+class Flight:
+    """A pack that was handed out."""
+
+    pack: Pack
+    dispatched_at: float
+    started_at: float | None = None
+    worker: str = ""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The configurations on board."""
+        return self.pack.items
+
+
+class Sweep:
+    """Decides what runs next, what a report means, and when to stop.
+
+    On resume ``entries`` is the whole earlier record: what ended is told to the strategy again and
+    what was in flight waits, with a new attempt and no blame.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        strategy: Strategy,
+        entries: Sequence[Entry] = (),
+        *,
+        started_at: float = 0.0,
+        earlier_s: float = 0.0,
+    ) -> None:
+        self.policy = policy
+        self.strategy = strategy
+        self.trials = Trials.from_entries(entries, policy.objective)
+        self.state: SweepState = "running"
+        self.pace = Pace()
+        self.best: Trial | None = None
+        self._since_best = 0
+        self._started_at = started_at
+        self._earlier_s = earlier_s
+        self._exhausted = False
+        self._flights: dict[int, Flight] = {}
+        self._packs = 0
+        self._false_starts = 0
+        self._untold: list[Trial] = []
+        self._waiting: deque[int] = deque(t.number for t in self.trials if t.state == "waiting")
+        self._relearn(entries)
+
+    def _relearn(self, entries: Sequence[Entry]) -> None:
+        """Tell the strategy and the pace what the record knows, in the order it happened."""
+        for entry in entries:
+            if entry.kind != "ended":
+                continue
+            trial = self.trials[entry.trial]
+            if trial.state == "completed":
+                self.pace.learn(trial.configuration.model, entry.body["resources"]["wall_s"])
+            self._ended(trial)
+        for number in self._waiting:
+            self.strategy.remember(number, self.trials[number].configuration)
+
+    @property
+    def running_packs(self) -> int:
+        """Packs handed out and not yet over."""
+        return len(self._flights)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be handed out."""
+        return self.state != "running"
+
+    def handle(self, event: Event) -> list[Instruction]:
+        """The one door. After the sweep has finished every event is ignored."""
+        if self.finished:
+            return []
+        out: list[Instruction] = []
+        match event:
+            case SlotFreed():
+                out += self._next_pack(event.time)
+            case WorkerIdled():
+                out += self._prepare(event.time)
+            case PackStarted():
+                out += self._started(event)
+            case PackReported():
+                out += self._reported(event)
+            case PackLost():
+                out += self._lost(event)
+            case StopAsked():
+                return self._finish("stopped", event.reason, event.time)
+            case Ticked():
+                pass
+        over = verdict(self.policy, self.standing(event.time))
+        if over:
+            out += self._finish(*over, event.time)
+        elif self._false_starts >= FALSE_STARTS_ALLOWED:
+            reason = f"{self._false_starts} workers in a row died before they began: {event}"
+            out += self._finish("failed", reason, event.time)
+        return out
+
+    def standing(self, now: float) -> Standing:
+        """How the sweep stands at a moment."""
+        return Standing(
+            ended=self.trials.ended,
+            live=self.trials.live,
+            completed=self.trials.count("completed"),
+            failed=self.trials.count("failed"),
+            best=self.best.score if self.best else None,
+            since_best=self._since_best,
+            elapsed_s=self._earlier_s + now - self._started_at,
+            exhausted=self._exhausted,
+        )
+
+    # -- what to run next -------------------------------------------------------------------
+
+    def _ask(self, now: float) -> Record | None:
+        """One more configuration from the strategy, if budget, order and space allow it."""
+        policy, trials = self.policy, self.trials
+        if self._exhausted or trials.ended + trials.live >= policy.budget:
+            return None
+        if policy.deterministic and len(trials) % GENERATION == 0:
+            if trials.live:
+                return None
+            self._tell()
+        configuration = self.strategy.ask(len(trials))
+        if configuration is None:
+            self._exhausted = True
+            return None
+        trial = trials.add(configuration, self.strategy.name, now)
+        self._waiting.append(trial.number)
+        body = {
+            "model": configuration.model,
+            "params": dict(configuration.params),
+            "origin": trial.origin,
+        }
+        return Record(Entry("asked", now, body, trial.number))
+
+    def _prepare(self, now: float) -> list[Instruction]:
+        """Ask ahead while workers work: only where fits are short, since advice grows stale."""
+        quick = self.pace.remaining(1)
+        if quick is None or quick >= self.policy.pack_s or len(self._waiting) >= self._pack_size():
+            return []
+        asked = self._ask(now)
+        return [asked] if asked else []
+
+    def _pack_size(self) -> int:
+        """Configurations in a pack at most: the rest of the budget is shared by all slots."""
+        policy = self.policy
+        left = policy.budget - self.trials.ended - self.trials.count("running")
+        return max(1, min(policy.pack_items, ceil(left / policy.slots)))
+
+    def _next_pack(self, now: float) -> list[Instruction]:
+        """Fill a pack with about ``pack_s`` of predicted work."""
+        out: list[Instruction] = []
+        chosen: list[Trial] = []
+        seconds = 0.0
+        predicted: float | None = None
+        while len(chosen) < self._pack_size():
+            if not self._waiting:
+                asked = self._ask(now)
+                if asked is None:
+                    break
+                out.append(asked)
+            trial = self.trials[self._waiting[0]]
+            predicted = self.pace.predict(trial.configuration.model)
+            if chosen and (trial.alone or predicted is None):
+                break
+            chosen.append(self.trials[self._waiting.popleft()])
+            seconds += predicted or 0.0
+            if trial.alone or predicted is None or seconds >= self.policy.pack_s:
+                break
+        if chosen:
+            items = tuple(Item(t.number, t.attempt, t.configuration) for t in chosen)
+            pack = Pack(self._packs, items, None if predicted is None else seconds)
+            self._packs += 1
+            self._flights[pack.number] = Flight(pack, now)
+            for trial in chosen:
+                self.trials.move(trial, "running")
+            out.append(Dispatch(pack))
+        return out
+
+    # -- what happened ----------------------------------------------------------------------
+
+    def _started(self, event: PackStarted) -> list[Instruction]:
+        """A worker began: note who, and how long the pack had waited for it."""
+        flight = self._flights.get(event.pack)
+        if flight is None:
+            return []
+        self._false_starts = 0
+        flight.started_at, flight.worker = event.time, event.worker
+        body = {"worker": event.worker, "queue_s": event.time - flight.dispatched_at}
+        return [
+            Record(Entry("started", event.time, body, item.trial, item.attempt))
+            for item in flight.items
+        ]
+
+    def _reported(self, event: PackReported) -> list[Instruction]:
+        """Take over what a worker found; whatever it left undone waits again, without blame."""
+        flight = self._flights.get(event.pack)
+        if flight is None:
+            return []
+        flight.worker = event.report.worker or flight.worker
+        out: list[Instruction] = [
+            Record(
+                Entry(
+                    "fold",
+                    event.time,
+                    {"scores": dict(f.scores), "resources": asdict(f.resources)},
+                    f.trial,
+                    f.attempt,
+                    fold=f.fold,
+                )
+            )
+            for f in event.report.folds
+        ]
+        for item in event.report.ended:
+            out += self._item_ended(flight, item, event)
+        if event.report.last:
+            del self._flights[event.pack]
+            for trial in self._unfinished(flight):
+                out.append(self._again(trial, event.time, "its pack's worker had to end", False))
+        return out
+
+    def _item_ended(
+        self, flight: Flight, item: ItemEnded, event: PackReported
+    ) -> list[Instruction]:
+        """One trial has its verdict; reports of an older attempt are dropped."""
+        trial = self.trials[item.trial]
+        if trial.attempt != item.attempt or trial.state != "running":
+            return []
+        outcome, failure = item.outcome, item.outcome.failure
+        started_at = event.time if flight.started_at is None else flight.started_at
+        overhead = max(0.0, event.time - started_at - event.report.busy_s)
+        body: dict[str, Any] = {
+            "scores": dict(outcome.scores),
+            "folds": {name: list(scores) for name, scores in outcome.folds.items()},
+            "confusion": [list(row) for row in outcome.confusion],
+            "resources": asdict(outcome.resources),
+            "queue_s": max(0.0, started_at - flight.dispatched_at),
+            "overhead_s": overhead / len(flight.items),
+            "worker": flight.worker,
+            "warnings": list(outcome.warnings),
+        }
+        if failure is None:
+            trial.score = outcome.scores[self.policy.objective]
+            self.pace.learn(trial.configuration.model, outcome.resources.wall_s)
+        return [self._end(trial, event.time, body, failure, outcome.oof)]
+
+    def _lost(self, event: PackLost) -> list[Instruction]:
+        """A worker died. In company nobody is blamed: each is run again alone."""
+        flight = self._flights.pop(event.pack, None)
+        if flight is None:
+            return []
+        unfinished = self._unfinished(flight)
+        if flight.started_at is None or event.loss == "never_started":
+            self._false_starts += 1
+            return [self._again(t, event.time, event.detail, False) for t in unfinished]
+        if len(unfinished) > 1:
+            for trial in unfinished:
+                trial.alone = True
+            return [self._again(t, event.time, event.detail, False) for t in unfinished]
+        return [self._blame(t, event, event.time - flight.started_at) for t in unfinished]
+
+    def _blame(self, trial: Trial, event: PackLost, elapsed: float) -> Record:
+        """A trial that lost its worker while alone on it: once more, or failed with a cause."""
+        trial.deaths += 1
+        limit = self.policy.trial_timeout_s
+        if limit is not None and elapsed >= limit:
+            reason = f"held its worker for {elapsed:.1f} s, limit {limit:g} s"
+            return self._end(trial, event.time, {}, Failure("timeout", reason), None)
+        if trial.deaths < DEATHS_ALLOWED.get(event.loss, 2):
+            return self._again(trial, event.time, event.detail, True)
+        match event.loss:
+            case "memory":
+                failure = Failure("out_of_memory", event.detail)
+            case "segfault":
+                failure = Failure("crashed", event.detail)
+            case _:
+                failure = Failure("worker_lost", f"{trial.deaths} workers lost: {event.detail}")
+        return self._end(trial, event.time, {}, failure, None)
+
+    def _unfinished(self, flight: Flight) -> list[Trial]:
+        """Trials of a pack that have no verdict under the attempt it carried."""
+        return [
+            trial
+            for item in flight.items
+            if (trial := self.trials[item.trial]).state == "running"
+            and trial.attempt == item.attempt
+        ]
+
+    def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
+        """Send a running trial back to waiting, ahead of new ones, fenced by a new attempt."""
+        entry = Entry(
+            "lost", now, {"reason": reason, "guilty": guilty}, trial.number, trial.attempt
+        )
+        self.trials.move(trial, "waiting")
+        trial.attempt += 1
+        self._waiting.appendleft(trial.number)
+        return Record(entry)
+
+    # -- ends -------------------------------------------------------------------------------
+
+    def _end(
+        self,
+        trial: Trial,
+        now: float,
+        body: dict[str, Any],
+        failure: Failure | None,
+        oof: bytes | None,
+    ) -> Record:
+        """Close a trial: into the record, and to the strategy."""
+        self.trials.move(trial, "failed" if failure else "completed")
+        if failure:
+            trial.cause = failure.cause
+            body |= {
+                "cause": failure.cause,
+                "reason": failure.reason,
+                "traceback": failure.traceback,
+            }
+        self._ended(trial)
+        body["state"] = trial.state
+        return Record(Entry("ended", now, body, trial.number, trial.attempt), oof)
+
+    def _ended(self, trial: Trial) -> None:
+        """What the strategy and the incumbent learn from a trial that ended."""
+        if trial.state == "completed" and trial.score is not None:
+            self._since_best += 1
+            if self.policy.better(trial.score, self.best.score if self.best else None):
+                self.best, self._since_best = trial, 0
+        self._untold.append(trial)
+        if not self.policy.deterministic:
+            self._tell()
+
+    def _tell(self) -> None:
+        """What has ended, to the strategy, in the order of asking."""
+        for trial in sorted(self._untold, key=lambda t: t.number):
+            said: Verdict = "infeasible" if trial.cause in INFEASIBLE else ENDS[trial.state]
+            self.strategy.tell(trial.number, trial.configuration, trial.score, said)
+        self._untold.clear()
+
+    def _finish(self, state: SweepState, reason: str, now: float) -> list[Instruction]:
+        """End the sweep: what is live is cancelled, what is finished stays."""
+        out: list[Instruction] = [Cancel(number) for number in self._flights]
+        for trial in self.trials:
+            if trial.live:
+                self.trials.move(trial, "cancelled")
+                body = {"state": "cancelled", "reason": reason}
+                out.append(Record(Entry("ended", now, body, trial.number, trial.attempt)))
+        self._flights.clear()
+        self._waiting.clear()
+        self.state = state
+        out.append(Finish(state, reason))
+        return out

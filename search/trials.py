@@ -1,0 +1,129 @@
+"""Every trial of a sweep and where it stands: one table, one way to change it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evaluators.types import Configuration
+from search.entries import BUDGETED, Entry, TrialState
+
+#: The only moves a trial can make.
+MOVES: frozenset[tuple[TrialState, TrialState]] = frozenset(
+    {
+        ("waiting", "running"),
+        ("waiting", "cancelled"),
+        ("running", "waiting"),  # its worker was lost
+        ("running", "completed"),
+        ("running", "pruned"),
+        ("running", "failed"),
+        ("running", "cancelled"),
+    }
+)
+
+
+@dataclass(slots=True)
+class Trial:
+    """One configuration on its way.
+
+    Attributes:
+        attempt: fences reports: only those of the current attempt count.
+        deaths: workers that died while this trial was alone on them.
+        alone: to be run in a pack of its own, since a pack with it was lost.
+        asked_at: seconds since the epoch.
+        score: the objective, once completed.
+    """
+
+    number: int
+    configuration: Configuration
+    origin: str
+    asked_at: float
+    state: TrialState = "waiting"
+    attempt: int = 0
+    deaths: int = 0
+    alone: bool = False
+    score: float | None = None
+    cause: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it has not reached an end."""
+        return self.state in ("waiting", "running")
+
+
+class Trials:
+    """The table of trials; numbers are given in the order of asking, from 0."""
+
+    def __init__(self) -> None:
+        self._trials: dict[int, Trial] = {}
+        self._counts: Counter[TrialState] = Counter()
+
+    def __getitem__(self, number: int) -> Trial:
+        return self._trials[number]
+
+    def __iter__(self) -> Iterator[Trial]:
+        return iter(self._trials.values())
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def add(self, configuration: Configuration, origin: str, asked_at: float) -> Trial:
+        """A new trial, waiting."""
+        trial = Trial(len(self._trials), configuration, origin, asked_at)
+        self._trials[trial.number] = trial
+        self._counts["waiting"] += 1
+        return trial
+
+    def move(self, trial: Trial, state: TrialState) -> None:
+        """The one place where a trial changes its state.
+
+        Raises:
+            RuntimeError: the move is not in ``MOVES``: a bug, with the trial's story.
+        """
+        if (trial.state, state) not in MOVES:
+            raise RuntimeError(f"no move from {trial.state} to {state}: {trial}")
+        self._counts[trial.state] -= 1
+        self._counts[state] += 1
+        trial.state = state
+
+    def count(self, *states: TrialState) -> int:
+        """How many trials are in any of these states."""
+        return sum(self._counts[state] for state in states)
+
+    @property
+    def ended(self) -> int:
+        """Trials that count against the budget."""
+        return self.count(*BUDGETED)
+
+    @property
+    def live(self) -> int:
+        """Trials waiting or running."""
+        return self.count("waiting", "running")
+
+    @classmethod
+    def from_entries(cls, entries: Sequence[Entry], objective: str) -> "Trials":
+        """The table as the record tells it; trials in flight wait again under a new attempt."""
+        trials = cls()
+        for entry in entries:
+            if entry.kind == "asked":
+                body = entry.body
+                trials.add(Configuration(body["model"], body["params"]), body["origin"], entry.time)
+                continue
+            if entry.trial < 0:
+                continue
+            trial = trials[entry.trial]
+            if entry.kind == "started":
+                trial.attempt = entry.attempt
+                trials.move(trial, "running")
+            elif entry.kind == "lost":
+                trial.deaths += bool(entry.body["guilty"])
+                trial.attempt += 1
+                trials.move(trial, "waiting")
+            elif entry.kind == "ended":
+                trials.move(trial, entry.body["state"])
+                trial.score = (entry.body.get("scores") or {}).get(objective)
+                trial.cause = entry.body.get("cause")
+        for trial in trials:
+            if trial.state == "running":
+                trial.attempt += 1
+                trials.move(trial, "waiting")
+        return trials
