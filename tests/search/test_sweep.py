@@ -132,7 +132,9 @@ def test_a_guilty_item_of_a_pack_costs_the_others_nothing(store, loss, cause):
         driver = Driver(sweep, store, sweep_id, lease, clock=clock)
         SimulatedRunner(plan, 1, clock).run(driver, None, 1)
     ended = [entry for entry in store.entries(sweep_id) if entry.kind == "ended"]
-    assert {e.trial: e.body.get("cause") for e in ended if e.body["state"] == "failed"} == {6: cause}
+    assert {e.trial: e.body.get("cause") for e in ended if e.body["state"] == "failed"} == {
+        6: cause
+    }
     assert sweep.trials.count("completed") == 15
     blamed = {e.trial for e in store.entries(sweep_id) if e.kind == "lost" and e.body["guilty"]}
     assert blamed <= {6}

@@ -1,0 +1,227 @@
+"""Cross-validation of one configuration: every fold fitted, scored and measured."""
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from evaluators.metrics import Metric
+from evaluators.models import ModelRecipe, build, classify_failure
+from evaluators.oof import encode
+from evaluators.profiler import Profiler
+from evaluators.scoring import score_fold, score_trial
+from evaluators.types import (
+    Configuration,
+    Dataset,
+    Failure,
+    Floats,
+    FoldResult,
+    Outcome,
+    Resources,
+    ScoreKind,
+    Split,
+)
+from evaluators.watchdog import Overrun, guarded
+
+#: A library may warn on every fit; a record needs to know only what it said.
+WARNINGS_KEPT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker needs to know once for a whole sweep, the data apart.
+
+    Attributes:
+        recipes: the ``[[model]]`` blocks by name.
+        metrics: the objective first, then what is also recorded.
+        threads: threads a fit may use.
+        seed: passed to every fit, so that two configurations differ only in their parameters.
+        fit_seconds: limit of wall seconds for one trial (all folds), or None.
+        memory_mb: limit of own memory for one trial in units of 2**20 bytes, or None.
+        keep_oof: whether out-of-fold outputs are returned.
+    """
+
+    recipes: Mapping[str, ModelRecipe]
+    metrics: tuple[Metric, ...]
+    threads: int = 1
+    seed: int = 0
+    fit_seconds: float | None = None
+    memory_mb: float | None = None
+    keep_oof: bool = True
+
+
+class Evaluator:
+    """Scores configurations on fixed folds of one dataset, in this process.
+
+    After an outcome with ``spent`` set, a fit that could not be interrupted still runs here:
+    the process has to end before anything else is evaluated.
+    """
+
+    def __init__(self, assignment: Assignment, dataset: Dataset, splits: Sequence[Split]) -> None:
+        self.assignment = assignment
+        self.dataset = dataset
+        self.splits = splits
+        self.spent = False
+
+    def evaluate(self, configuration: Configuration) -> Iterator[FoldResult | Outcome]:
+        """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception."""
+        started = time.perf_counter()
+        folds: list[FoldResult] = []
+        said: dict[str, None] = {}
+        for number in range(len(self.splits)):
+            result = self._guarded_fold(configuration, number, started, said)
+            if isinstance(result, Failure):
+                yield self._failed(folds, result, said, time.perf_counter() - started)
+                return
+            folds.append(result)
+            yield result
+        yield self._scored(folds, said, time.perf_counter() - started)
+
+    def _guarded_fold(
+        self, configuration: Configuration, number: int, started: float, said: dict[str, None]
+    ) -> FoldResult | Failure:
+        """One fold under the trial's limits; a failure still carries what it cost."""
+        limit = self.assignment.fit_seconds
+        left = None if limit is None else limit - (time.perf_counter() - started)
+        self._meter = Profiler()
+        try:
+            result = guarded(
+                lambda: self._fold(configuration, number, said),
+                seconds=left if left is None else max(left, 0.001),
+                megabytes=self.assignment.memory_mb,
+            )
+        except Exception as error:
+            recipe = self.assignment.recipes[configuration.model]
+            return classify_failure(error, user_code=recipe.target is not None)
+        if isinstance(result, Overrun):
+            self.spent = True
+            return self._overrun(result, number, time.perf_counter() - started)
+        return result
+
+    def _overrun(self, overrun: Overrun, number: int, elapsed: float) -> Failure:
+        """The watchdog's finding as a failure."""
+        where = f"fold {number + 1} of {len(self.splits)}"
+        if overrun.kind == "timeout":
+            limit = self.assignment.fit_seconds
+            return Failure(
+                "timeout", f"still fitting {where} after {elapsed:.1f} s, limit {limit} s"
+            )
+        return Failure(
+            "out_of_memory",
+            f"reached {overrun.peak_mb:.0f} MB in {where}, limit {overrun.limit:.0f} MB",
+        )
+
+    def _fold(self, configuration: Configuration, number: int, said: dict[str, None]) -> FoldResult:
+        """Fit on the training rows of one fold, score its test rows."""
+        split, data, task = self.splits[number], self.dataset, self.assignment
+        with self._meter as meter, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with meter.phase("load"):
+                train_values, train_target = data.values[split.train], data.target[split.train]
+                weight = None if data.weight is None else data.weight[split.train]
+                test_values = data.values[split.test]
+            with meter.phase("fit"):
+                model = build(
+                    task.recipes[configuration.model],
+                    configuration.params,
+                    data.columns,
+                    data.classes,
+                    train_target,
+                    threads=task.threads,
+                    seed=task.seed,
+                )
+                model.fit(train_values, train_target, sample_weight=weight)
+            with meter.phase("score"):
+                output, kind = outputs(model, test_values, len(data.classes))
+                scores, confusion = score_fold(task.metrics, data.target[split.test], output, kind)
+        for warning in caught:
+            first_line = str(warning.message).strip().split("\n")[0][:200]
+            said.setdefault(f"{warning.category.__name__}: {first_line}")
+        return FoldResult(number, scores, confusion, meter.resources, output, kind)
+
+    def _scored(
+        self, folds: Sequence[FoldResult], said: Mapping[str, None], wall_s: float
+    ) -> Outcome:
+        """Pool or average the folds; an undefined objective is a failure, not a zero."""
+        metrics = self.assignment.metrics
+        scores, by_fold, confusion = score_trial(metrics, self.dataset.target, self.splits, folds)
+        objective = metrics[0].name
+        failure = None
+        if not np.isfinite(scores[objective]):
+            undefined = [
+                str(number + 1)
+                for number, score in enumerate(by_fold[objective])
+                if not np.isfinite(score)
+            ]
+            where = f" on fold {', '.join(undefined)}" if undefined else ""
+            failure = Failure("numeric", f"{objective} is undefined{where}")
+        return Outcome(
+            scores,
+            by_fold,
+            confusion,
+            replace(total(folds), wall_s=wall_s),
+            encode(self.splits, folds) if self.assignment.keep_oof else None,
+            tuple(said)[:WARNINGS_KEPT],
+            failure,
+        )
+
+    def _failed(
+        self,
+        folds: Sequence[FoldResult],
+        failure: Failure,
+        said: Mapping[str, None],
+        wall_s: float,
+    ) -> Outcome:
+        """What is known of a trial that did not finish, the failing fold's cost included."""
+        by_fold = {
+            metric.name: [fold.scores[metric.name] for fold in folds]
+            for metric in self.assignment.metrics
+        }
+        spent = _sum([*(fold.resources for fold in folds), self._meter.resources])
+        return Outcome(
+            {},
+            by_fold,
+            (),
+            replace(spent, wall_s=wall_s),
+            None,
+            tuple(said)[:WARNINGS_KEPT],
+            failure,
+        )
+
+
+def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind]:
+    """A model's scores of rows: (rows,) of the positive class if binary, else (rows, classes).
+
+    Raises:
+        FloatingPointError: the model returned NaN.
+    """
+    if hasattr(model, "predict_proba"):
+        output, kind = np.asarray(model.predict_proba(values), dtype=np.float64), "proba"
+        if classes == 2:
+            output = output[:, 1]
+    else:
+        output, kind = np.asarray(model.decision_function(values), dtype=np.float64), "decision"
+    if not np.isfinite(output).all():
+        raise FloatingPointError("the model's scores contain NaN or infinite values")
+    return output, "proba" if kind == "proba" else "decision"
+
+
+def total(folds: Sequence[FoldResult]) -> Resources:
+    """The cost of several folds together."""
+    return _sum([fold.resources for fold in folds])
+
+
+def _sum(parts: Sequence[Resources]) -> Resources:
+    """Seconds add up; peaks and thread counts are maxima."""
+    return Resources(
+        wall_s=sum(part.wall_s for part in parts),
+        load_s=sum(part.load_s for part in parts),
+        fit_s=sum(part.fit_s for part in parts),
+        score_s=sum(part.score_s for part in parts),
+        cpu_s=sum(part.cpu_s for part in parts),
+        peak_mb=max((part.peak_mb for part in parts), default=0.0),
+        threads=max((part.threads for part in parts), default=0),
+    )

@@ -1,0 +1,112 @@
+"""One watch over this process's memory, shared by all who measure in it.
+
+The kernel's mark of the highest memory can be read and reset by one reader only, so every reading
+goes through one ``MemoryWatch`` and is noted in each ``Peak`` that is open at that moment.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+from evaluators.family import Family, Sample, this_family
+from evaluators.process import MB
+
+#: What malloc keeps of earlier work is handed back once it may be this many bytes. Handing back
+#: costs 0.2 ms per MB and the work that wants it again 0.3-1 ms per MB, so less is not worth it.
+WORTH_RELEASING = 32 * MB
+
+
+class Peak:
+    """The most own memory (MB of 2**20 bytes) and threads seen while this peak was open."""
+
+    def __init__(self) -> None:
+        self.mb = 0.0
+        self.threads = 0
+
+    def note(self, own: int, threads: int) -> None:
+        """Take one sample into account, memory in bytes."""
+        self.mb = max(self.mb, own / MB)
+        self.threads = max(self.threads, threads)
+
+
+class MemoryWatch:
+    """Samples a family for any number of open peaks; safe to use from several threads."""
+
+    def __init__(self, family: Family) -> None:
+        self.sees_short_peaks = family.sees_short_peaks
+        self._family = family
+        self._lock = threading.Lock()
+        self._open: list[Peak] = []
+        self._kept = 0
+        self._release = _malloc_trim()
+
+    def begin(self, peak: Peak, *, fresh: bool = False) -> None:
+        """Open ``peak``: it counts from now on, and nothing of before.
+
+        ``fresh`` first hands freed memory that malloc keeps back to the system, when it may be
+        much and nobody else measures: else the peak of earlier work would be in this one.
+        """
+        with self._lock:
+            now = self._look()
+            if fresh and not self._open and self._release is not None:
+                if now.own - self._kept >= WORTH_RELEASING:
+                    self._release(0)
+                    now = self._look()
+                    self._kept = now.own
+                self._kept = min(self._kept, now.own)
+            peak.note(now.own, now.threads)
+            self._open.append(peak)
+
+    def end(self, peak: Peak) -> None:
+        """Close ``peak``, after a last look."""
+        with self._lock:
+            self._look()
+            self._open.remove(peak)
+
+    def look(self) -> Sample:
+        """Sample now and note it in every open peak."""
+        with self._lock:
+            return self._look()
+
+    def cpu_s(self) -> float:
+        """CPU seconds of the family so far; see ``Family.cpu_s``."""
+        with self._lock:
+            return self._family.cpu_s()
+
+    def _look(self) -> Sample:
+        sample = self._family.sample()
+        for peak in self._open:
+            peak.note(sample.highest, sample.threads)
+        return sample
+
+
+def memory_watch() -> MemoryWatch:
+    """The watch of this process."""
+    global _watch
+    with _making:
+        if _watch is None:
+            _watch = MemoryWatch(this_family())
+        return _watch
+
+
+def _malloc_trim() -> Callable[[int], int] | None:
+    """The C library's way to hand freed memory back: glibc has one, others do not."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim
+
+
+def _forget_parent() -> None:
+    """A fork has its own memory, and locks its parent's threads held would never open again."""
+    global _watch, _making
+    _watch, _making = None, threading.Lock()
+
+
+_making = threading.Lock()
+_watch: MemoryWatch | None = None
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)

@@ -1,0 +1,201 @@
+"""One database: its connections, the one way to write, and its failures in one line."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from search import tables
+from search.errors import RecordsError
+from search.location import Location
+
+#: Seconds a statement waits for another program's write, well below a lease's lapse.
+BUSY_S = 15
+
+#: What SQLite's primary result codes mean for a person (sqlite.org/rescode.html).
+_SQLITE = {
+    3: "may not be used: look at the permissions of the file and of its folder",
+    5: f"are held by another program for over {BUSY_S} s: close it and try again",
+    6: f"are held by another program for over {BUSY_S} s: close it and try again",
+    8: "cannot be written: look at the permissions of the file and of its folder",
+    10: "cannot be read or written: the disk fails, or a limit is reached",
+    11: "are damaged: restore a copy, or name other records with --records",
+    13: "cannot be written: the disk is full; free some space, what was recorded is kept",
+    14: "cannot be opened: look at the permissions of the file and of its folder",
+    26: "are no SQLite database: name another file with --records",
+}
+
+
+class Database:
+    """Connections with our settings. Calls may come from any thread.
+
+    Nothing is opened before the first use, and nothing is made by opening.
+    """
+
+    def __init__(self, engine: sa.Engine, place: str) -> None:
+        self.place = place
+        self._engine = engine
+        self._sqlite = engine.dialect.name == "sqlite"
+
+    @classmethod
+    def at(cls, location: Location) -> "Database":
+        """The database of a place."""
+        return cls(_engine(location), location.place)
+
+    @classmethod
+    def in_memory(cls, place: str) -> "Database":
+        """A database that is gone when it is closed; ``place`` is its name in messages."""
+        settings = {"isolation_level": None}
+        engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args=settings)
+        return cls(engine, place)
+
+    def close(self) -> None:
+        """Close every connection; an SQLite file is then whole without its side files."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection to read with."""
+        with self._plainly(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """The one write transaction: committed at the end of the block, undone if it raises.
+
+        SQLite: the driver is in autocommit (``isolation_level`` None), so nothing begins behind
+        our back, and the write lock is taken at the start: a transaction that reads before it
+        writes cannot be refused half way.
+        """
+        with self._plainly(), self._engine.connect() as connection:
+            if self._sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """A database's failure as one line, where a person can mend it."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            told = _told(error)
+            if told is None:
+                raise
+            raise RecordsError(f"the records at {self.place} {told}") from error
+
+    def version(self) -> int | None:
+        """The version of the tables, None where there are none."""
+        with self.reading() as connection:
+            return tables.version_of(connection, self.place)
+
+    def migrate(self) -> None:
+        """Make or upgrade the tables."""
+        if self._sqlite:
+            self._use_wal()
+        with self.writing() as connection:
+            tables.migrate(connection, self.place)
+
+    def _use_wal(self) -> None:
+        """Readers and the writer do not wait for each other; kept in the file from then on.
+
+        SQLite does not wait for its turn here, so two programs that make one store at once do.
+        """
+        until = time.monotonic() + BUSY_S
+        while True:
+            try:
+                with self.reading() as connection:
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+                    return
+            except RecordsError as error:
+                if not _busy(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+
+
+def check_file(location: Location, create: bool) -> bool:
+    """Whether there is a file at an SQLite store's place; with ``create``, that there can be one.
+
+    A folder the user names must be there: a misspelled one would look like lost records.
+
+    Raises:
+        RecordsError: no folder, no file's name, or no permission to look.
+    """
+    file = location.file
+    assert file is not None
+    try:
+        if file.is_dir():
+            raise RecordsError(f"{file} is a folder: name a file in it, {file / 'records.db'}")
+        if create and location.default:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        if create and not file.parent.is_dir():
+            raise RecordsError(f"there is no folder {file.parent} for the records: make it first")
+        return file.exists()
+    except OSError as error:
+        raise RecordsError(f"the records at {location.place} cannot be used: {error}") from error
+
+
+def now(connection: sa.Connection) -> float:
+    """Seconds since the epoch by the store's clock: drivers on several hosts share a server."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    clock = sa.extract("epoch", sa.func.clock_timestamp())
+    return float(connection.execute(sa.select(clock)).scalar_one())
+
+
+def _engine(location: Location) -> sa.Engine:
+    """The engine for a place, with our settings on each connection."""
+    if location.file is not None:
+        settings = {"isolation_level": None, "timeout": BUSY_S}
+        engine = sa.create_engine(location.url, connect_args=settings)
+        sa.event.listen(engine, "connect", _settle_sqlite)
+        return engine
+    try:
+        engine = sa.create_engine(
+            location.url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY_S}
+        )
+    except ModuleNotFoundError as error:
+        raise RecordsError(
+            f"records in PostgreSQL need {error.name}: pip install 'quintain[postgres]'"
+        ) from None
+    sa.event.listen(engine, "connect", _settle_postgresql)
+    return engine
+
+
+def _settle_sqlite(raw: sqlite3.Connection, _record: object) -> None:
+    """What is acknowledged outlives the program; the last moments may not outlive a power cut."""
+    raw.execute("PRAGMA synchronous = NORMAL")
+    raw.execute("PRAGMA foreign_keys = ON")
+
+
+def _settle_postgresql(raw: DBAPIConnection, _record: object) -> None:
+    """A program that hangs with a lock does not hang the others."""
+    cursor = raw.cursor()
+    cursor.execute(f"SET lock_timeout = '{BUSY_S}s'")
+    cursor.close()
+    raw.commit()
+
+
+def _told(error: sa.exc.DBAPIError) -> str | None:
+    """What a person can do about a database's error; None if it is a bug of ours."""
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        return _SQLITE.get(_code(original))
+    refused = getattr(original, "sqlstate", None) == "42501"  # insufficient_privilege
+    if refused or isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)):
+        return f"cannot be used: {str(original).strip().splitlines()[0]}"
+    return None
+
+
+def _busy(error: RecordsError) -> bool:
+    """Whether another program's lock was the cause."""
+    cause = error.__cause__
+    return isinstance(cause, sa.exc.DBAPIError) and _code(cause.orig) in (5, 6)
+
+
+def _code(error: BaseException | None) -> int:
+    """SQLite's primary code: the low byte, the rest is a detail of it. 0 where there is none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

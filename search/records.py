@@ -1,0 +1,217 @@
+"""The records of sweeps: the truth about what was tried, what it scored and what it cost.
+
+Laws of a store, whatever database is behind it (tests/search/test_records.py holds each to them):
+
+- entries are only appended, and read back in the order they were appended;
+- an append is all there or not at all, and when it has returned it outlives the program;
+- one driver at a time: an append under a lease that no longer holds changes nothing;
+- opening a current store writes nothing, and opening to read makes no store.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from search import bodies
+from search.entries import Entry, SweepState
+from search.errors import RecordsError, UnknownSweepError
+from search.lease import Holder, Lease
+
+if TYPE_CHECKING:  # SQLAlchemy costs 0.4 s: paid at the first open, not by `quintain --help`
+    from sqlalchemy import Row
+
+    from search.location import Location
+    from search.store import Store
+
+__all__ = ["Holder", "Lease", "Records", "SweepRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """One sweep as a list shows it.
+
+    Attributes:
+        created: seconds since the epoch, by the store's clock.
+        header: what stood when it was created: spec, metric, data, machine.
+        state: as recorded, or "interrupted" where it should run and no driver is alive.
+        last: body of the last "state" entry, empty before the first.
+        driver: who drives it now, None if nobody does.
+    """
+
+    id: str
+    name: str
+    serial: int
+    created: float
+    header: Mapping[str, Any]
+    state: SweepState
+    last: Mapping[str, Any]
+    driver: Holder | None
+
+
+class Records:
+    """One store of sweeps. Use as a context manager, or ``close`` it."""
+
+    def __init__(self, store: "Store", location: "Location", exists: bool) -> None:
+        self._store = store
+        self._location = location
+        self._exists = exists
+
+    @classmethod
+    def open(cls, url: str | None = None, *, create: bool = True) -> "Records":
+        """The records at ``url``: the path of an SQLite file, or a database's URL.
+
+        None is ``$QUINTAIN_RECORDS``, and without it ``records.db`` in the user's data folder.
+        With ``create=False``, for what only reads, a store that is not there reads as empty.
+
+        Raises:
+            RecordsError: it cannot be opened, is no store of ours, or is of a newer version.
+        """
+        from search.location import locate
+        from search.store import Store
+
+        location = locate(url)
+        store = Store.open(location, create)
+        return cls(store or Store.empty(location.place), location, store is not None)
+
+    @property
+    def url(self) -> str:
+        """Where the records are, in full and without the password."""
+        return self._location.shown
+
+    @property
+    def place(self) -> str:
+        """Where the records are, short, for people."""
+        return self._location.place
+
+    @property
+    def folder(self) -> Path:
+        """Where files too large for the store go, by sweep; made by whoever writes there."""
+        return self._location.folder
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def create(self, name: str, header: Mapping[str, Any]) -> str:
+        """Record a new sweep; its id is the name and the next free serial: ``adult-income-7``.
+
+        ``header`` is written by the rules of ``search.bodies``.
+        """
+        if not self._exists:
+            raise RecordsError(f"the records at {self.place} were opened to read")
+        return self._store.insert_sweep(name, bodies.written(header))
+
+    def append(self, sweep: str, entries: Iterable[Entry], lease: Lease | None = None) -> None:
+        """Add entries at the end, all or none; when this returns they outlive the program.
+
+        With a lease, the same transaction proves that it still holds, and renews it.
+
+        Raises:
+            LeaseError: the lease holds no longer.
+            UnknownSweepError: no such sweep.
+            RecordsError: the store cannot be written now; nothing was added.
+        """
+        rows = [
+            {
+                "time": entry.time, "kind": entry.kind, "trial": entry.trial,
+                "attempt": entry.attempt, "rung": entry.rung, "fold": entry.fold,
+                "body": bodies.written(entry.body),
+            }
+            for entry in entries
+        ]  # fmt: skip
+        if lease is None:
+            self._store.insert_entries(sweep, rows, None)
+            return
+        lease.check()
+        self._store.insert_entries(sweep, rows, lease.token)
+        # a beat had failed and the store is well again: this append renewed what it had not
+        lease.trouble = None
+
+    def entries(self, sweep: str) -> list[Entry]:
+        """Every entry of a sweep, in the order they were appended."""
+        return [
+            Entry(row.kind, row.time, bodies.read(row.body), row.trial, row.attempt, row.rung,
+                  row.fold)
+            for row in self._store.select_entries(sweep)
+        ]  # fmt: skip
+
+    def sweeps(self) -> list[SweepRecord]:
+        """Every sweep, newest first. No sweep's entries are gone through."""
+        return [_record(row, holder) for row, holder in self._store.select_sweeps()]
+
+    def sweep(self, sweep: str) -> SweepRecord:
+        """One sweep by its whole id."""
+        for row, holder in self._store.select_sweeps(sweep):
+            return _record(row, holder)
+        raise self._unknown(sweep)
+
+    def header(self, sweep: str) -> Mapping[str, Any]:
+        """What stood when the sweep was created."""
+        return self.sweep(sweep).header
+
+    def state(self, sweep: str) -> SweepState:
+        """The recorded state, or "interrupted" where it should run and no driver is alive."""
+        return self.sweep(sweep).state
+
+    def resolve(self, text: str) -> str:
+        """The id a person means: an id, a name (its last sweep), or the start of one name only.
+
+        A serial is never completed: ``adult-1`` is not ``adult-12``.
+        """
+        found = self._store.select_ids()
+        if any(text == sweep for sweep, _ in found):
+            return text
+        latest: dict[str, str] = {}
+        for sweep, name in found:  # the highest serial of a name comes first
+            latest.setdefault(name, sweep)
+        if text in latest:
+            return latest[text]
+        serial = re.fullmatch(r"(.+)-\d+", text)
+        if serial and serial[1] in latest:
+            raise self._unknown(text, [latest[serial[1]]])
+        starts = [name for name in latest if text and f"{name}-".startswith(text)]
+        if len(starts) == 1:
+            return latest[starts[0]]
+        raise self._unknown(text, [latest[name] for name in starts])
+
+    def acquire(self, sweep: str) -> Lease:
+        """The right to drive a sweep. See ``search.lease`` for when a driver counts as alive.
+
+        Raises:
+            LeaseError: another driver is alive: who, since when, what to do.
+        """
+        return Lease(sweep, self._store.take(sweep), self._store)
+
+    def _unknown(self, text: str, starts: Iterable[str] = ()) -> UnknownSweepError:
+        """Nobody is told "unknown" without what there is."""
+        ids = [sweep for sweep, _ in self._store.select_ids()]
+        if not ids:
+            return UnknownSweepError(f"unknown sweep {text!r}: there is no sweep in {self.place}")
+        near = list(starts) or difflib.get_close_matches(text, ids, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near[:3])}?" if near else "quintain list shows them"
+        return UnknownSweepError(f"unknown sweep {text!r} in {self.place}; {hint}")
+
+
+def _record(row: "Row[Any]", driver: Holder | None) -> SweepRecord:
+    """A row of the store with its bodies read."""
+    last = bodies.read(row.last) if row.last else {}
+    state: SweepState = last.get("state", "queued")
+    if state in ("running", "stopping") and driver is None:
+        state = "interrupted"
+    header = bodies.read(row.body)
+    return SweepRecord(row.id, row.name, row.serial, row.created, header, state, last, driver)

@@ -1,0 +1,182 @@
+"""The tables of a report, with rich. Texts of the user's are never read as markup."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from search.view import SweepView
+from search.view_rows import TrialView
+
+#: More classes than this make a matrix no screen holds; the worst confusions are listed instead.
+_MATRIX_CLASSES = 8
+
+#: Numbers of trials named in a row of failures.
+_NAMED = 6
+
+STYLES = {
+    "completed": "green", "running": "cyan", "waiting": "dim", "pruned": "dim",
+    "failed": "red", "cancelled": "yellow", "interrupted": "yellow", "stopped": "yellow",
+}  # fmt: skip
+
+
+def best_table(view: SweepView, rows: int = 10) -> Group | None:
+    """The best completed trials, score and cost in one row; None if none has a score."""
+    ranked = view.ranked[:rows]
+    if not ranked:
+        return None
+    folds = len(ranked[0].folds.get(view.metric, ()))
+    table = _table()
+    _columns(table, "trial", "score", "± sd", "wall s", "CPU s", "peak MB")
+    table.add_column("model and parameters", overflow="fold", ratio=1)
+    for trial in ranked:
+        table.add_row(
+            str(trial.trial), score(trial.score), spread(trial.folds.get(view.metric, ())),
+            number(trial.wall_s), number(trial.cpu_s), f"{trial.peak_mb:,.0f}",
+            _configuration(trial),
+        )  # fmt: skip
+    note = f"± standard deviation over the {folds} folds: a spread, not an interval"
+    return _titled(f"Best trials by {view.metric}", table, note if folds > 1 else "")
+
+
+def trials_table(view: SweepView) -> Group:
+    """Every trial in the order of asking: how it ended, its score and its cost."""
+    table = _table()
+    _columns(table, "trial")
+    table.add_column("state", no_wrap=True)
+    _columns(table, "score", "wall s", "CPU s", "peak MB")
+    table.add_column("model and parameters", overflow="fold", ratio=1)
+    for trial in view.trials:
+        state = Text("cached" if trial.cached else trial.state, STYLES.get(trial.state, ""))
+        why = f"{trial.cause}: {trial.reason}\n" if trial.cause else ""
+        table.add_row(
+            str(trial.trial), state, score(trial.score), number(trial.wall_s),
+            number(trial.cpu_s), f"{trial.peak_mb:,.0f}",
+            Text(why, "red") + _configuration(trial),
+        )  # fmt: skip
+    return _titled(f"Trials of {view.id}, score by {view.metric}", table)
+
+
+def confusion_table(view: SweepView) -> Group | None:
+    """What the best trial took for what, at the default threshold; None where it is not known."""
+    best = view.best
+    if best is None or best.confusion is None:
+        return None
+    size = len(best.confusion)
+    names = [str(name) for name in view.header.get("classes", ())]
+    names = names if len(names) == size else [str(code) for code in range(size)]
+    rule = "threshold 0.5, not tuned" if size == 2 else "the most probable class wins"
+    title = f"Confusion of trial {best.trial}, out of fold ({rule})"
+    if size > _MATRIX_CLASSES:
+        return _worst_confusions(best.confusion, names, title)
+    table = _table()
+    table.add_column("true class", overflow="fold")
+    for name in names:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    table.add_column("recall", justify="right")
+    for code, row in enumerate(best.confusion):
+        cells = [Text(count(n), "bold" if code == at else "") for at, n in enumerate(row)]
+        table.add_row(Text(names[code]), *cells, _share(row[code], sum(row)))
+    return _titled(title, table, "a row for each true class, a column for each predicted one")
+
+
+def _worst_confusions(
+    matrix: Sequence[Sequence[float]], names: Sequence[str], title: str, rows: int = 8
+) -> Group:
+    """The pairs of classes mistaken most often."""
+    table = _table()
+    table.add_column("true class", overflow="fold")
+    table.add_column("predicted", overflow="fold")
+    _columns(table, "rows", "of the class")
+    pairs = [
+        (mistaken, true, taken)
+        for true, row in enumerate(matrix)
+        for taken, mistaken in enumerate(row)
+        if true != taken and mistaken
+    ]
+    for mistaken, true, taken in sorted(pairs, key=lambda pair: -pair[0])[:rows]:
+        part = _share(mistaken, sum(matrix[true]))
+        table.add_row(Text(names[true]), Text(names[taken]), count(mistaken), part)
+    return _titled(title, table, f"of {len(names)} classes, the pairs mistaken most often")
+
+
+def failures_table(view: SweepView) -> Group | None:
+    """Why trials failed, the most frequent first; None if none did."""
+    groups = view.failures
+    if not groups:
+        return None
+    table = _table()
+    _columns(table, "trials")
+    table.add_column("cause", style="red")
+    table.add_column("reason", overflow="fold", ratio=1)
+    table.add_column("which", overflow="fold")
+    for group in groups:
+        which = ", ".join(str(trial) for trial in group.trials[:_NAMED])
+        more = ", ..." if len(group.trials) > _NAMED else ""
+        table.add_row(
+            str(len(group.trials)), Text(group.cause), Text(group.reason), f"{which}{more}"
+        )
+    failed = view.counts["failed"]
+    return _titled(f"{failed} trial{'s' * (failed != 1)} failed", table)
+
+
+def score(value: float) -> str:
+    """Four digits after the point, or as many as count where that would hide the number."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 else f"{value:.3g}"
+
+
+def spread(folds: Sequence[float]) -> str:
+    """Standard deviation (n - 1) of the folds' scores, or a dash for fewer than two."""
+    known = [each for each in folds if math.isfinite(each)]
+    return score(statistics.stdev(known)) if len(known) > 1 else "-"
+
+
+def number(value: float) -> str:
+    """Seconds, with as many digits as a person reads."""
+    if value >= 100 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def count(value: float) -> str:
+    """How many rows; parts of a row where repeats were averaged."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def compact(params: Mapping[str, Any]) -> str:
+    """``name=value`` of each parameter, numbers to three digits."""
+    return " ".join(f"{name}={_short(value)}" for name, value in params.items())
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _configuration(trial: TrialView) -> Text:
+    """The model, then its parameters dimmed."""
+    return Text(trial.model) + Text(f" {compact(trial.params)}", "dim")
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, header_style="dim")
+
+
+def _titled(title: str, table: Table, note: str = "") -> Group:
+    """Title and note outside the table, which may be narrower than they are."""
+    return Group(Text(title, "bold"), table, *([Text(note, "dim")] if note else []))
+
+
+def _columns(table: Table, *names: str) -> None:
+    """Columns of numbers."""
+    for name in names:
+        table.add_column(Text(name), justify="right", no_wrap=True)

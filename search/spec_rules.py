@@ -1,0 +1,170 @@
+"""Rules between the keys of a spec: names, roles of columns, conditions, what a grid needs.
+
+They work on the tree as written, with BROKEN in place of values that have a problem already,
+so that one reading finds everything.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from search.space import Parameter, endless, misfits
+from search.spec_problems import BROKEN, Place
+from search.spec_space import Entry, Written, parameters_of, settled
+from search.spec_values import class_weight, is_reference, is_scalar
+from search.wording import shown
+
+Problem = tuple[Place, str]
+
+_ROLES = ("group_column", "time_column", "weight_column")
+
+
+def broken_rules(tree: Mapping[str, Any]) -> dict[Place, str]:
+    """What is wrong between keys, by place; parts that are BROKEN or absent are not judged."""
+    rules: tuple[Callable[[Mapping[str, Any]], Iterator[Problem]], ...] = (
+        _target,
+        _columns,
+        _splitter,
+        _names,
+        _spaces,
+        _conditions,
+        _grid,
+    )
+    return {place: sentence for rule in rules for place, sentence in rule(tree)}
+
+
+def _part(tree: object, *keys: str) -> Any:  # noqa: ANN401
+    """The value at ``keys``; None if it is absent or BROKEN."""
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return None if tree is BROKEN else tree
+
+
+def _blocks(tree: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for index, block in enumerate(_part(tree, "model") or ()):
+        if isinstance(block, Mapping):
+            yield index, block
+
+
+def _target(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """A target is needed unless the source may bring its own: code or npz."""
+    data = _part(tree, "data")
+    source = _part(data, "source")
+    if source is None or ("target" in data and data["target"] is not None):
+        return
+    if not source.endswith(".npz") and not is_reference(source):
+        yield ("data", "target"), "missing; the name of the column to predict"
+
+
+def _columns(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    data = _part(tree, "data")
+    target = _part(data, "target")
+    for name in _part(data, "drop") or ():
+        if name == target:
+            yield ("data", "drop"), f"{shown(name)} is the target; take it out of the list"
+    taken = {target: "target"}
+    for role in _ROLES:
+        column = _part(data, role)
+        if column is not None and column in taken:
+            yield ("data", role), f"{shown(column)} is the {taken[column]} already"
+        taken.setdefault(column, role)
+
+
+def _splitter(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """``splitter`` needs its column, and "auto" cannot choose between two."""
+    splitter = _part(tree, "evaluate", "splitter") or "auto"
+    given = {word: _part(tree, "data", f"{word}_column") for word in ("group", "time")}
+    place = ("evaluate", "splitter")
+    if splitter == "auto" and all(given.values()):
+        yield (
+            place,
+            '"auto" cannot choose between group_column and time_column; allowed: "group", "time"',
+        )
+    if splitter in given and (_part(tree, "data") or {}).get(f"{splitter}_column") is None:
+        yield place, f"{shown(splitter)} needs {splitter}_column in [data]"
+
+
+def _names(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, block in _blocks(tree):
+        name = _part(block, "name")
+        if name is not None and name in first:
+            yield (
+                ("model", index, "name"),
+                f"{shown(name)} is the name of model[{first[name]}] already; give each its own",
+            )
+        first.setdefault(name, index)
+
+
+def _spaces(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Each parameter is given once: in params, as class_weight, or in the space."""
+    for index, block in _blocks(tree):
+        params, space = _part(block, "params") or {}, _part(block, "space") or {}
+        if "space" not in block and _part(block, "estimator") is not None:
+            yield (
+                ("model", index, "space"),
+                f"missing; {shown(block['estimator'])} has no default space; allowed: a table of "
+                "parameters, or {} for none",
+            )
+        for name in params:
+            if name in space:
+                yield (
+                    ("model", index, "space", name),
+                    "stands in params too, which fixes it; take it out of one of them",
+                )
+        if _part(block, "class_weight") is not None:
+            for home in (params, space):
+                if "class_weight" in home:
+                    where = "params" if home is params else "space"
+                    yield (
+                        ("model", index, "class_weight"),
+                        f"stands in {where} too; take it out of one of them",
+                    )
+
+
+@cache
+def _entry() -> TypeAdapter[Written]:
+    return TypeAdapter(Entry)
+
+
+def _parameters(block: Mapping[str, Any]) -> list[Parameter]:
+    """The sound parameters of a block and its fixed ones, without conditions on broken ones."""
+    space = _part(block, "space") or {}
+    entries = {
+        name: _entry().validate_python(entry)
+        for name, entry in space.items()
+        if entry is not BROKEN
+    }
+    weights = _part(block, "class_weight")
+    if isinstance(weights, list):
+        entries["class_weight"] = class_weight(weights)
+    fixed = {
+        name: value
+        for name, value in (_part(block, "params") or {}).items()
+        if is_scalar(value) and name not in space
+    }
+    sound = settled(parameters_of({**fixed, **entries}), set(space) - set(entries))
+    return list(sound)
+
+
+def _conditions(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    for index, block in _blocks(tree):
+        for name, sentence in misfits(_parameters(block)):
+            yield ("model", index, "space", name, "when"), sentence
+
+
+def _grid(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    if _part(tree, "search", "sampler") != "grid":
+        return
+    for index, block in _blocks(tree):
+        parameters = _parameters(block)
+        if misfits(parameters):
+            continue
+        for name in endless(parameters):
+            yield (
+                ("model", index, "space", name),
+                'sampler = "grid" needs choices or steps; allowed: a list of values, or a range '
+                "with step",
+            )

@@ -1,0 +1,197 @@
+"""Every SQL statement of the records; each public method is one transaction.
+
+Imported late, by ``Records.open``: SQLAlchemy alone costs 0.4 s.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from search import tables
+from search.database import Database, check_file, now
+from search.errors import LeaseError, UnknownSweepError
+from search.lease import Holder, this_process
+from search.location import Location
+from search.tables import entries, leases, meta, sweeps
+
+# the two statements of every event, built once: building costs as much as running them
+_APPEND = sa.insert(entries)
+_RENEW = (
+    sa.update(leases)
+    .where(leases.c.sweep == sa.bindparam("of"), leases.c.token == sa.bindparam("by"))
+    .values(heartbeat=sa.bindparam("at"))
+)
+
+
+class Store:
+    """The statements, over one database. Bodies are texts here."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, location: Location, create: bool) -> "Store | None":
+        """The store at ``location``, made or upgraded if need be; a current one is not written to.
+
+        None if there is none and ``create`` is not set.
+
+        Raises:
+            RecordsError: no folder, no permission, no database of ours, a newer version.
+        """
+        exists = location.file is None or check_file(location, create)
+        if not exists and not create:
+            return None
+        database = Database.at(location)
+        try:
+            version = database.version() if exists else None
+            if version is None and not create:
+                database.close()
+                return None
+            if version != tables.VERSION:
+                database.migrate()
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @classmethod
+    def empty(cls, place: str) -> "Store":
+        """A store of nothing, in memory, that stands for the one not yet made at ``place``."""
+        database = Database.in_memory(place)
+        database.migrate()
+        return cls(database)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def insert_sweep(self, name: str, body: str) -> str:
+        """A new sweep of that name; its id is the name and the next serial, 1 at first."""
+        with self._database.writing() as connection:
+            # PostgreSQL: one creator at a time (SQLite's write lock does the same)
+            connection.execute(sa.select(meta.c.version).with_for_update())
+            last = sa.select(sa.func.max(sweeps.c.serial)).where(sweeps.c.name == name)
+            serial = (connection.execute(last).scalar() or 0) + 1
+            row = {"id": f"{name}-{serial}", "name": name, "serial": serial, "body": body}
+            connection.execute(sa.insert(sweeps).values(created=now(connection), **row))
+        return f"{name}-{serial}"
+
+    def insert_entries(
+        self, sweep: str, rows: Sequence[Mapping[str, Any]], token: str | None
+    ) -> None:
+        """All of ``rows`` or none; with a ``token`` only while it holds the sweep."""
+        with self._database.writing() as connection:
+            if token is None:
+                self._check_sweep(connection, sweep)
+            else:
+                _beat(connection, sweep, token)
+            if rows:
+                connection.execute(_APPEND, [{"sweep": sweep, **row} for row in rows])
+
+    def select_entries(self, sweep: str) -> Sequence[sa.Row[Any]]:
+        """All entries of a sweep in the order they were appended."""
+        columns = [column for column in entries.c if column.name not in ("seq", "sweep")]
+        query = sa.select(*columns).where(entries.c.sweep == sweep).order_by(entries.c.seq)
+        with self._database.reading() as connection:
+            self._check_sweep(connection, sweep)
+            return connection.execute(query).all()
+
+    def select_sweeps(self, sweep: str | None = None) -> list[tuple[sa.Row[Any], Holder | None]]:
+        """Each sweep, or one, newest first: its row and its holder, if that one is alive.
+
+        The row has the body of the last "state" entry as ``last``.
+        """
+        last = (
+            sa.select(entries.c.body)
+            .where(entries.c.sweep == sweeps.c.id, tables.IS_STATE)
+            .order_by(entries.c.seq.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        held = sa.select(sweeps, last.label("last"), leases).outerjoin(leases)
+        query = held.order_by(sweeps.c.created.desc(), sweeps.c.serial.desc(), sweeps.c.id)
+        if sweep is not None:
+            query = query.where(sweeps.c.id == sweep)
+        with self._database.reading() as connection:
+            moment = now(connection)
+            rows = connection.execute(query).all()
+        return [(row, _live(row, moment)) for row in rows]
+
+    def select_ids(self) -> list[tuple[str, str]]:
+        """(id, name) of each sweep, the highest serial of a name first."""
+        query = sa.select(sweeps.c.id, sweeps.c.name).order_by(sweeps.c.serial.desc())
+        with self._database.reading() as connection:
+            return [(row.id, row.name) for row in connection.execute(query)]
+
+    def take(self, sweep: str) -> str:
+        """A lease on ``sweep`` for this process: its token.
+
+        Raises:
+            LeaseError: another driver is alive.
+        """
+        with self._database.writing() as connection:
+            self._check_sweep(connection, sweep, lock=True)
+            moment = now(connection)
+            row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
+            if row is not None:
+                holder = Holder(**row._mapping)
+                if holder.alive(moment):
+                    raise LeaseError(_refusal(holder, moment))
+                connection.execute(sa.delete(leases).where(leases.c.sweep == sweep))
+            taken = this_process(sweep, moment)
+            connection.execute(sa.insert(leases).values(**asdict(taken)))
+        return taken.token
+
+    def beat(self, sweep: str, token: str) -> None:
+        """A sign of life; LeaseError when ``token`` holds no longer."""
+        with self._database.writing() as connection:
+            _beat(connection, sweep, token)
+
+    def free(self, sweep: str, token: str) -> None:
+        """Give up what ``token`` holds, if it still holds it."""
+        mine = sa.delete(leases).where(leases.c.sweep == sweep, leases.c.token == token)
+        with self._database.writing() as connection:
+            connection.execute(mine)
+
+    def _check_sweep(self, connection: sa.Connection, sweep: str, lock: bool = False) -> None:
+        """Raise UnknownSweepError if it is not there."""
+        query = sa.select(sweeps.c.id).where(sweeps.c.id == sweep)
+        if lock:  # PostgreSQL: one taker at a time, and no append stands in the way
+            query = query.with_for_update(key_share=True)
+        if connection.execute(query).first() is None:
+            raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
+
+
+def _beat(connection: sa.Connection, sweep: str, token: str) -> None:
+    """Renewing is the proof that the token holds: the row stays locked until the commit."""
+    values = {"of": sweep, "by": token, "at": now(connection)}
+    if connection.execute(_RENEW, values).rowcount:
+        return
+    row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
+    if row is None:
+        raise LeaseError(f"sweep {sweep} is no longer held: its lease was released")
+    raise LeaseError(
+        f"sweep {sweep} was taken over by a driver on {row.host} (pid {row.pid}); this one ends, "
+        f"what it recorded is kept: quintain show {sweep}"
+    )
+
+
+def _live(row: sa.Row[Any], moment: float) -> Holder | None:
+    """The holder that a row of sweeps outer joined with leases names, if it is alive."""
+    found = row._mapping
+    if found[leases.c.token] is None:
+        return None
+    holder = Holder(**{column.name: found[column] for column in leases.c})
+    return holder if holder.alive(moment) else None
+
+
+def _refusal(holder: Holder, moment: float) -> str:
+    """Why a sweep cannot be had: who has it, since when, what to do."""
+    silent = max(0, round(moment - holder.heartbeat))
+    return (
+        f"sweep {holder.sweep} is driven on {holder.host} by process {holder.pid} "
+        f"(seen {silent} s ago): wait for its end or press Ctrl-C there; "
+        f"quintain show {holder.sweep} tells how far it is"
+    )

@@ -1,0 +1,105 @@
+"""What to try next: one protocol to ask and tell, four samplers behind it.
+
+``import search.strategy`` is light; Optuna and SciPy are imported by ``make_strategy`` and by the
+samplers that need them.
+"""
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from evaluators.types import Configuration
+from search.errors import SpecError
+from search.space import Space
+from search.wording import unknown
+
+if TYPE_CHECKING:
+    from search.sequences import Grid
+
+#: How a trial ended, as far as a sampler is concerned.
+#: completed   it has a score
+#: pruned      it was given up; the score, if any, is the last one seen
+#: failed      it says nothing about the place it stood at
+#: infeasible  it took more memory or time than there is: stay away from there
+#: cancelled   it was stopped before it could show anything; its configuration is free again
+Verdict = Literal["completed", "pruned", "failed", "infeasible", "cancelled"]
+
+SAMPLERS = ("tpe", "random", "grid", "sobol")
+
+
+class Strategy(Protocol):
+    """Proposes configurations, and is told how they did, in any order.
+
+    Trials go by the sweep's own numbers. After a resume numbers go on where they were, what had
+    ended is told again and what was under way is remembered, before the next ``ask``. Equal seeds
+    and equal calls give equal answers.
+    """
+
+    @property
+    def name(self) -> str:
+        """The sampler's name: the origin of what it proposes."""
+
+    def ask(self, trial: int) -> Configuration | None:
+        """The configuration for a new trial; None when the space has run out."""
+
+    def tell(
+        self, trial: int, configuration: Configuration, score: float | None, verdict: Verdict
+    ) -> None:
+        """How a trial ended, whether it was asked for here or not."""
+
+    def remember(self, trial: int, configuration: Configuration) -> None:
+        """A trial that was not asked for here is under way."""
+
+
+def make_strategy(
+    sampler: str,
+    space: Space,
+    *,
+    direction: Literal["maximize", "minimize"],
+    trials: int,
+    seed: int,
+    resumed: int = 0,
+) -> Strategy:
+    """A strategy that never proposes a configuration twice and ends when the space does.
+
+    ``trials`` is the budget: a grid that is larger is sampled. ``seed`` is at least 0.
+    ``resumed`` counts the trials asked for before, so that a resumed sampler does not repeat them.
+
+    Raises:
+        SpecError: an unknown sampler, or a grid over a parameter without choices or steps.
+    """
+    from search.distinct import PATIENCE, Distinct
+    from search.sequences import RandomDraws, SobolPoints
+
+    inner: Strategy
+    patience: int | None = PATIENCE
+    match sampler:
+        case "tpe":
+            from search.tpe import TreeParzen
+
+            inner = TreeParzen(space, direction=direction, seed=seed, resumed=resumed)
+        case "random":
+            inner = RandomDraws(space, seed=seed)
+        case "sobol":
+            inner, patience = SobolPoints(space, seed=seed), 1
+        case "grid":
+            inner, patience = _grid(space, trials, seed), None
+        case _:
+            raise SpecError([f"$.search.sampler: {unknown(sampler, SAMPLERS, 'a sampler')}"])
+    return Distinct(inner, space, seed=seed, patience=patience)
+
+
+def _grid(space: Space, trials: int, seed: int) -> "Grid":
+    """The whole grid in order, or as many distinct random draws of it, brought into its order.
+
+    More trials under the same seed keep the draws and add others.
+    """
+    from search.distinct import Distinct
+    from search.sequences import Grid, RandomDraws, place, walk
+
+    for model in space.models:
+        space.grid(model)  # raises SpecError where there are neither choices nor steps
+    size = space.cardinality()
+    if size is not None and size <= trials:
+        return Grid(walk(space))
+    chosen = Distinct(RandomDraws(space, seed=seed), space, seed=seed)
+    sample = [each for trial in range(trials) if (each := chosen.ask(trial))]
+    return Grid(sorted(sample, key=lambda each: place(space, each)))

@@ -1,0 +1,143 @@
+"""The tree-structured Parzen estimator of Optuna, asked and told."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial, TrialState
+
+from evaluators.types import Configuration
+from search.space import Space
+from search.strategy import Verdict
+
+#: Finished trials the sampler looks at, at most: its cost grows with each. Past this it goes on
+#: with four fifths of them.
+LIMIT = 500
+#: The name of the constraint that an infeasible trial violates.
+_FITS = "fits the machine"
+
+
+class TreeParzen:
+    """TPE over all models at once: the model is one choice, its parameters a group under it.
+
+    The study lives in memory and is derived: what is told rebuilds it. A trial is forgotten when
+    it is neither among the best nor among the latest; see ``_worth_keeping``.
+    """
+
+    name = "tpe"
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        direction: Literal["maximize", "minimize"],
+        seed: int,
+        resumed: int = 0,
+        limit: int | None = LIMIT,
+    ) -> None:
+        """``limit`` None: look at everything, for measurements."""
+        self._space = space
+        self._models = tuple(space.models)
+        self._direction = direction
+        self._seeds = np.random.SeedSequence((seed, resumed))
+        self._limit = limit
+        self._running: dict[int, optuna.Trial] = {}
+        self._finished = 0
+        self._study = self._new_study()
+
+    def ask(self, trial: int) -> Configuration:
+        """What the sampler makes of all it was told, and of what is still under way."""
+        if self._limit is not None and self._finished > self._limit:
+            self._forget(self._limit * 4 // 5)
+        return self._suggest(trial, self._study.ask())
+
+    def remember(self, trial: int, configuration: Configuration) -> None:
+        """The trial counts as running. A configuration outside the space is passed over."""
+        model, params = configuration.model, configuration.params
+        if self._space.contains(model, params):
+            named = {f"{model}.{name}": value for name, value in params.items()}
+            self._study.enqueue_trial({"model": model, **named})
+            self._suggest(trial, self._study.ask())
+
+    def tell(
+        self, trial: int, configuration: Configuration, score: float | None, verdict: Verdict
+    ) -> None:
+        """Optuna's own end for a verdict. Without a score nothing is completed.
+
+        Infeasible is PRUNED with a violated constraint: TPE puts such trials among the bad ones,
+        while it never looks at a FAIL.
+        """
+        if trial not in self._running:
+            self.remember(trial, configuration)
+        told = self._running.pop(trial, None)
+        if told is None:
+            return
+        self._finished += 1
+        known = score is not None and not math.isnan(score)
+        if verdict == "completed" and known:
+            self._study.tell(told, score)
+        elif verdict == "pruned":
+            if score is not None and known:
+                told.report(score, step=1)
+            self._study.tell(told, state=TrialState.PRUNED)
+        elif verdict == "infeasible":
+            told.set_constraint(_FITS, 1.0)
+            self._study.tell(told, state=TrialState.PRUNED)
+        else:
+            self._study.tell(told, state=TrialState.FAIL)
+
+    def _suggest(self, trial: int, asked: optuna.Trial) -> Configuration:
+        model = asked.suggest_categorical("model", self._models)
+        params = self._space.suggest(asked, model)
+        self._running[trial] = asked
+        return Configuration(model, params)
+
+    def _forget(self, keep: int) -> None:
+        """Start a new study with the trials worth keeping, in their old order, and the running."""
+        running, self._running = self._running, {}
+        learned = self._study.get_trials(
+            deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+        )
+        kept = _worth_keeping(learned, keep, self._direction == "maximize")
+        self._study = self._new_study()
+        self._study.add_trials(kept)
+        self._finished = len(kept)
+        for trial, asked in running.items():
+            self._study.enqueue_trial(asked.params)
+            self._suggest(trial, self._study.ask())
+
+    def _new_study(self) -> optuna.Study:
+        """An empty study in memory, with a sampler whose seed no earlier one had."""
+        seed = int(self._seeds.spawn(1)[0].generate_state(1)[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # `group`, since 2.8
+            sampler = optuna.samplers.TPESampler(
+                multivariate=True, group=True, constant_liar=True, seed=seed
+            )
+        said = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces each new study
+        try:
+            return optuna.create_study(direction=self._direction, sampler=sampler)
+        finally:
+            optuna.logging.set_verbosity(said)
+
+
+def _worth_keeping(learned: Sequence[FrozenTrial], keep: int, maximize: bool) -> list[FrozenTrial]:
+    """The best half of ``keep`` and the latest half, in the order they had."""
+    if len(learned) <= keep:
+        return list(learned)
+    sign = -1.0 if maximize else 1.0
+    best = sorted(
+        (each for each in learned if each.state == TrialState.COMPLETE),
+        key=lambda each: sign * (each.value or 0.0),
+    )[: keep // 2]
+    chosen = {each.number for each in best}
+    for each in reversed(learned):
+        if len(chosen) == keep:
+            break
+        chosen.add(each.number)
+    return [each for each in learned if each.number in chosen]

@@ -1,0 +1,326 @@
+"""A sweep as people and programs see it: folded from its header and entries, nothing else.
+
+Same entries, same view: no clock, no store, no files. A sweep that runs is seen as of its last
+entry.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evaluators.types import Warned
+from search import bodies
+from search.bodies import Json, number
+from search.entries import Entry, SweepState
+from search.records import Records
+from search.view_rows import TrialFold, TrialView
+
+#: What `trial_counts` counts, in its order. "cached" trials are among the completed as well.
+COUNTED = ("completed", "cached", "pruned", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineView:
+    """What a model without features scores under the same folds; ``score`` in the sweep's metric.
+
+    NaN where the metric is undefined for it.
+    """
+
+    kind: str
+    score: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a sweep took.
+
+    Attributes:
+        cpu_s: CPU seconds of all trials but cached ones, whose cost was paid earlier.
+        peak_mb: the highest own memory of any trial.
+        overhead_s: seconds in which a slot did no trial's work: idle, scheduling and start-up.
+            Slots x wall time of each run, less the trials' wall times; never below 0.
+        max_concurrent: slots of the last run, None before the first.
+    """
+
+    cpu_s: float
+    peak_mb: float
+    overhead_s: float
+    max_concurrent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Trials that failed alike."""
+
+    cause: str
+    reason: str
+    trials: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SweepView:
+    """One sweep.
+
+    Attributes:
+        created: seconds since the epoch.
+        positive: the positive class as the user wrote it, None if there are more than two.
+        wall_s: seconds with a driver: of each run, from "running" to its last entry.
+        counts: trials by state, "cached" ones counted once more; "waiting" and "running" too.
+        best: the completed trial with the best score; of equals the quicker, then the earlier.
+        records: where all this is kept, as a URL without a password; ``place``: the same, short.
+    """
+
+    id: str
+    state: SweepState
+    created: float
+    header: Mapping[str, Any]
+    metric: str
+    direction: str
+    positive: str | None
+    runner: str
+    warnings: tuple[Warned, ...]
+    baseline: BaselineView | None
+    trials: tuple[TrialView, ...]
+    counts: Mapping[str, int]
+    wall_s: float
+    resources: Cost
+    best: TrialView | None
+    reason: str = ""
+    records: str = ""
+    place: str = ""
+
+    @classmethod
+    def build(
+        cls,
+        sweep: str,
+        header: Mapping[str, Any],
+        entries: Iterable[Entry],
+        state: SweepState | None = None,
+        *,
+        created: float | None = None,
+        records: str = "",
+        place: str = "",
+    ) -> "SweepView":
+        """The sweep as its header and entries tell it.
+
+        ``state`` is the recorded one unless given ("interrupted" is not in the entries);
+        ``created`` the first entry's time.
+        """
+        fold = _Fold.of(str(header.get("metric", "")), entries)
+        direction = str(header.get("direction", "maximize"))
+        trials = tuple(fold.trials[trial].view(fold.metric) for trial in sorted(fold.trials))
+        return cls(
+            id=sweep,
+            state=state or fold.last.get("state", "queued"),
+            created=fold.began if created is None else created,
+            header=header,
+            metric=fold.metric,
+            direction=direction,
+            positive=header.get("positive"),
+            runner=fold.runner or str(header.get("runner", "")),
+            warnings=tuple(fold.warnings),
+            baseline=fold.baseline,
+            trials=trials,
+            counts=_counts(trials),
+            wall_s=fold.runs.wall_s,
+            resources=_cost(trials, fold.runs),
+            best=next(iter(_ranked(trials, direction)), None),
+            reason=str(fold.last.get("reason") or ""),
+            records=records,
+            place=place,
+        )
+
+    @property
+    def name(self) -> str:
+        """The spec's name: the id without its serial."""
+        return self.id.rpartition("-")[0]
+
+    @property
+    def ranked(self) -> list[TrialView]:
+        """Completed trials with a score, the best first."""
+        return _ranked(self.trials, self.direction)
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """Whether the best trial is better than no model at all; None if that is not known."""
+        if self.best is None or self.baseline is None or math.isnan(self.baseline.score):
+            return None
+        best, baseline = self.best.score, self.baseline.score
+        return best > baseline if self.direction == "maximize" else best < baseline
+
+    @property
+    def failures(self) -> list[FailureGroup]:
+        """Failed trials by cause and reason, the most frequent first."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        for trial in self.trials:
+            if trial.state == "failed":
+                key = (trial.cause or "unknown", trial.reason or "")
+                groups.setdefault(key, []).append(trial.trial)
+        found = [FailureGroup(*key, tuple(numbers)) for key, numbers in groups.items()]
+        return sorted(found, key=lambda group: -len(group.trials))
+
+    def to_json(self) -> dict[str, Json]:
+        """The object of `quintain run --json`, every key present, NaN as null."""
+        best, cost = self.best, self.resources
+        told = {
+            "sweep": self.id,
+            "state": self.state,
+            "runner": self.runner,
+            "metric": self.metric,
+            "direction": self.direction,
+            "positive": self.positive,
+            "wall_s": self.wall_s,
+            "trial_counts": {name: self.counts[name] for name in COUNTED},
+            "best": None
+            if best is None
+            else {
+                "trial": best.trial,
+                "model": best.model,
+                "params": best.params,
+                "selection_score": best.score,
+                "folds": best.folds.get(self.metric, ()),
+            },
+            "estimate": None,
+            "baseline": None
+            if self.baseline is None
+            else {"kind": self.baseline.kind, "score": self.baseline.score},
+            "warnings": [
+                {"code": each.code, "message": each.message, "figure": each.figure}
+                for each in self.warnings
+            ],
+            "resources": {
+                "cpu_s": cost.cpu_s,
+                "peak_mb": cost.peak_mb,
+                "overhead_s": cost.overhead_s,
+                "max_concurrent": cost.max_concurrent,
+            },
+            "records": self.records,
+        }
+        return {key: bodies.plain(value, f"$.{key}") for key, value in told.items()}
+
+    def trials_json(self) -> list[dict[str, Json]]:
+        """The list of `quintain trials --json`, in the order of asking."""
+        return [trial.to_json() for trial in self.trials]
+
+
+@dataclass(slots=True)
+class _Runs:
+    """Time with a driver, run by run.
+
+    A run begins at "running" and lasts until its last entry before the next run; what is written
+    when nobody drives (a note, the word that it was interrupted) belongs to none.
+    """
+
+    wall_s: float = 0.0
+    slot_s: float = 0.0
+    slots: int | None = None
+    _start: float | None = None
+    _last: float = 0.0
+
+    def read(self, entry: Entry) -> None:
+        """Take over the time of one entry."""
+        state = entry.body.get("state") if entry.kind == "state" else None
+        if state in ("running", "interrupted", "queued"):
+            self.close()
+        if state == "running":
+            self.slots = entry.body.get("max_concurrent", self.slots)
+            self._start = self._last = entry.time
+        if self._start is not None:
+            self._last = max(self._last, entry.time)
+        if state in ("completed", "stopped", "failed"):
+            self.close()
+
+    def close(self) -> None:
+        """The run that is open, if any, is over at its last entry."""
+        if self._start is not None:
+            wall = self._last - self._start
+            self.wall_s += wall
+            self.slot_s += wall * (self.slots or 1)
+            self._start = None
+
+
+@dataclass(slots=True)
+class _Fold:
+    """Everything the entries have said so far, of a sweep that ranks by ``metric``."""
+
+    metric: str
+    trials: dict[int, TrialFold] = field(default_factory=dict)
+    warnings: dict[Warned, None] = field(default_factory=dict)  # each once, in order
+    baseline: BaselineView | None = None
+    last: Mapping[str, Any] = field(default_factory=dict)
+    runner: str = ""
+    began: float = 0.0
+    runs: _Runs = field(default_factory=_Runs)
+
+    @classmethod
+    def of(cls, metric: str, entries: Iterable[Entry]) -> "_Fold":
+        """All of ``entries`` read, in their order."""
+        fold = cls(metric)
+        for entry in entries:
+            fold.read(entry)
+        fold.runs.close()
+        return fold
+
+    def read(self, entry: Entry) -> None:
+        """Take over one entry; kinds not known are passed over."""
+        body = entry.body
+        self.began = self.began or entry.time
+        self.runs.read(entry)
+        if entry.trial >= 0:
+            self.trials.setdefault(entry.trial, TrialFold(entry.trial)).read(entry)
+        match entry.kind:
+            case "warning":
+                self.warnings[Warned(body["code"], body["message"], body.get("figure"))] = None
+            case "baseline":
+                scores = {name: number(score) for name, score in body["scores"].items()}
+                score = scores.get(self.metric, math.nan)
+                self.baseline = BaselineView(body["kind"], score, scores)
+            case "state":
+                self.last = body
+                self.runner = body.get("runner", self.runner)
+
+
+def read_view(records: Records, sweep: str) -> SweepView:
+    """The sweep of that id, as of now."""
+    found = records.sweep(sweep)
+    return SweepView.build(
+        sweep,
+        found.header,
+        records.entries(sweep),
+        found.state,
+        created=found.created,
+        records=records.url,
+        place=records.place,
+    )
+
+
+def _ranked(trials: Iterable[TrialView], direction: str) -> list[TrialView]:
+    """Completed trials the best first: by score, of equals the quicker, then the earlier.
+
+    A trial without a score, or with NaN, is not among them.
+    """
+    sign = -1.0 if direction == "maximize" else 1.0
+    scored = [each for each in trials if each.state == "completed" and not math.isnan(each.score)]
+    return sorted(scored, key=lambda each: (sign * each.score, each.wall_s, each.trial))
+
+
+def _counts(trials: Iterable[TrialView]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for trial in trials:
+        counts[trial.state] += 1
+        counts["cached"] += trial.cached
+    return {name: counts[name] for name in (*COUNTED, "waiting", "running")}
+
+
+def _cost(trials: Iterable[TrialView], runs: _Runs) -> Cost:
+    paid = [trial for trial in trials if not trial.cached]
+    busy = sum(trial.wall_s for trial in paid)
+    return Cost(
+        cpu_s=sum(trial.cpu_s for trial in paid),
+        peak_mb=max((trial.peak_mb for trial in paid), default=0.0),
+        overhead_s=max(0.0, runs.slot_s - busy),
+        max_concurrent=runs.slots,
+    )

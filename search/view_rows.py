@@ -1,0 +1,193 @@
+"""One trial as people and programs see it: a row, folded from the trial's entries."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evaluators.types import Resources
+from search import bodies
+from search.bodies import Json, number
+from search.entries import Entry, TrialState
+
+#: The keys of a row, in the order `quintain trials --json` prints them.
+ROW = (
+    "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
+    "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb",
+    "rung", "attempt", "worker", "cached",
+)  # fmt: skip
+
+_COSTS = ("wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb")
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """One trial. Seconds and megabytes are those of ``evaluators.types.Resources``.
+
+    Of a trial that has not ended, or ended without a word from its worker, the scores per fold
+    and the cost are what its folds reported so far.
+
+    Attributes:
+        scores: the trial's scores by metric, NaN where undefined; empty before its end.
+        folds: scores by metric in fold order; NaN where undefined or not reported.
+        confusion: counts at the default threshold, ``[true][predicted]``; None if not known.
+        attempt: the last one that started, from 0; None before the first.
+        rung: the last one reached; None where there are no rungs.
+        cached: answered from an earlier record; its cost was paid then.
+        score: the one of ``scores`` that the sweep ranks by, NaN without it.
+        threads, origin, warnings, traceback: kept aside, like ``score`` in no row.
+    """
+
+    trial: int
+    state: TrialState
+    cause: str | None
+    reason: str | None
+    model: str
+    params: Mapping[str, Any]
+    scores: Mapping[str, float]
+    folds: Mapping[str, tuple[float, ...]]
+    confusion: Matrix | None
+    wall_s: float
+    queue_s: float
+    load_s: float
+    fit_s: float
+    score_s: float
+    overhead_s: float
+    cpu_s: float
+    peak_mb: float
+    rung: int | None
+    attempt: int | None
+    worker: str | None
+    cached: bool
+    score: float = math.nan
+    threads: int = 0
+    origin: str = ""
+    warnings: tuple[str, ...] = ()
+    traceback: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """The row of `quintain trials --json`, NaN as null."""
+        return {name: bodies.plain(getattr(self, name), f"$.{name}") for name in ROW}
+
+
+@dataclass(slots=True)
+class TrialFold:
+    """A trial while its entries are gone through. ``read`` takes each, ``view`` gives the row."""
+
+    trial: int
+    model: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = ""
+    state: TrialState = "waiting"
+    attempt: int | None = None
+    rung: int | None = None
+    worker: str | None = None
+    queue_s: float = 0.0
+    ended: Mapping[str, Any] = field(default_factory=dict)
+    scored: dict[int, tuple[Mapping[str, float], Resources]] = field(default_factory=dict)
+
+    def read(self, entry: Entry) -> None:
+        """Take over what one entry of this trial says; kinds not known are passed over."""
+        body = entry.body
+        match entry.kind:
+            case "asked":
+                self.model, self.params = body["model"], body["params"]
+                self.origin = body.get("origin", "")
+            case "started":
+                self.state, self.attempt = "running", entry.attempt
+                self._where(body)
+                self.scored.clear()  # an attempt starts from nothing
+            case "fold":
+                self._reach(entry.rung)
+                self.scored[entry.fold] = (_numbers(body["scores"]), _resources(body))
+            case "lost":
+                self.state = "waiting"
+            case "ended":
+                self.state, self.ended = body["state"], body
+                self.attempt = entry.attempt if entry.attempt >= 0 else self.attempt
+                self._reach(entry.rung)
+                self._where(body)
+
+    def _reach(self, rung: int) -> None:
+        """Folds of a lower rung are of another budget, not comparable with those of this one."""
+        if rung >= 0 and rung != self.rung:
+            self.rung = rung
+            self.scored.clear()
+
+    def _where(self, body: Mapping[str, Any]) -> None:
+        self.worker = body.get("worker") or self.worker
+        self.queue_s = number(body.get("queue_s", self.queue_s))
+
+    def view(self, metric: str) -> TrialView:
+        """The row as of the entries read so far, in a sweep that ranks by ``metric``."""
+        ended, cost = self.ended, self._cost()
+        folds = {name: _all_numbers(scores) for name, scores in ended.get("folds", {}).items()}
+        confusion = ended.get("confusion")
+        scores = _numbers(ended.get("scores", {}))
+        return TrialView(
+            trial=self.trial,
+            state=self.state,
+            cause=ended.get("cause"),
+            reason=ended.get("reason"),
+            model=self.model,
+            params=self.params,
+            scores=scores,
+            folds=folds or self._folds(),
+            confusion=tuple(tuple(row) for row in confusion) if confusion else None,
+            wall_s=cost.wall_s,
+            queue_s=self.queue_s,
+            load_s=cost.load_s,
+            fit_s=cost.fit_s,
+            score_s=cost.score_s,
+            overhead_s=number(ended.get("overhead_s", 0.0)),
+            cpu_s=cost.cpu_s,
+            peak_mb=cost.peak_mb,
+            rung=self.rung,
+            attempt=self.attempt,
+            worker=self.worker,
+            cached=bool(ended.get("cached", False)),
+            score=scores.get(metric, math.nan),
+            threads=cost.threads,
+            origin=self.origin,
+            warnings=tuple(str(each) for each in ended.get("warnings", ())),
+            traceback=ended.get("traceback", ""),
+        )
+
+    def _folds(self) -> dict[str, tuple[float, ...]]:
+        """Scores by metric of the folds reported so far, in fold order."""
+        done = [self.scored[fold][0] for fold in sorted(self.scored)]
+        names = dict.fromkeys(name for scores in done for name in scores)
+        return {name: tuple(scores.get(name, math.nan) for scores in done) for name in names}
+
+    def _cost(self) -> Resources:
+        """What the end said; before it, or where it says nothing, the folds together."""
+        told = _resources(self.ended)
+        if told.wall_s > 0.0 or not self.scored:
+            return told
+        each = [resources for _, resources in self.scored.values()]
+        return Resources(
+            wall_s=sum(r.wall_s for r in each),
+            load_s=sum(r.load_s for r in each),
+            fit_s=sum(r.fit_s for r in each),
+            score_s=sum(r.score_s for r in each),
+            cpu_s=sum(r.cpu_s for r in each),
+            peak_mb=max(r.peak_mb for r in each),
+            threads=max(r.threads for r in each),
+        )
+
+
+def _resources(body: Mapping[str, Any]) -> Resources:
+    """The "resources" of a body, zeros where it has none."""
+    found = body.get("resources") or {}
+    cost = {name: number(found.get(name, 0.0)) for name in _COSTS}
+    return Resources(**cost, threads=int(found.get("threads") or 0))
+
+
+def _numbers(scores: Mapping[str, Any]) -> dict[str, float]:
+    return {name: number(score) for name, score in scores.items()}
+
+
+def _all_numbers(values: Iterable[float | str | None]) -> tuple[float, ...]:
+    return tuple(number(value) for value in values)
