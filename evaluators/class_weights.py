@@ -6,16 +6,16 @@
     None         every row weighs the same
 
 It multiplies the rows' own weights. This is ``class_weight`` of scikit-learn, where {positive: w}
-is written for w, and the ``scale_pos_weight = w`` of XGBoost.
+is written for w, and ``scale_pos_weight = w`` of XGBoost, but that bins are cut by weight too.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 
+from evaluators.code import nearest
 from evaluators.errors import ModelError
 from evaluators.types import Floats, Ints
 
@@ -92,7 +92,6 @@ def _positive(value: object, what: str) -> float:
 
 def _no_label(label: str, classes: Sequence[str]) -> str:
     """The message for a label that the data does not have."""
-    close = get_close_matches(label, list(classes), n=1)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
     listed = ", ".join(classes[:8]) + (", ..." if len(classes) > 8 else "")
+    guess = nearest(label, classes)
     return f"class_weight: the target has no label {label!r}{guess} (it has {listed})"

@@ -137,39 +137,40 @@ class Descendants:
         if age * share < self._listing_s or not (self._known or process.has_children()):
             return
         started = time.thread_time()
-        if age > LISTING_STALE_S:
-            self._seen.clear()
-        self._list()
-        self._listed_at = time.monotonic()
-        self._listing_s = time.thread_time() - started
-
-    def _list(self) -> None:
-        """Take in new descendants. Only processes not seen before are looked at."""
         present = set(process.pids())
-        parents = {pid: process.parent(pid) for pid in present - self._seen - self._known.keys()}
-        self._seen = present
-        found = True
-        while found:
-            family = {os.getpid(), *self._known}
-            newborn = [pid for pid, parent in parents.items() if parent in family]
-            found = bool([pid for pid in newborn if self._take_in(pid, parents.pop(pid))])
         self._shared = {
             pid: process.shared_with_parent(pid, parent)
             for pid, parent in self._forks.items()
             if process.is_fork(pid, parent)  # else it has started a program of its own
         }
+        # what each listing costs; a look at a process that is new is needed only once
+        self._listing_s = time.thread_time() - started
+        self._listed_at = time.monotonic()
+        unknown = present - self._known.keys()
+        self._take_in(unknown if age > LISTING_STALE_S else unknown - self._seen)
+        self._seen = present
 
-    def _take_in(self, pid: int, parent: int) -> bool:
+    def _take_in(self, unknown: set[int]) -> None:
+        """Those of the ``unknown`` processes that descend from this one become known."""
+        parents = {pid: process.parent(pid) for pid in unknown}
+        family = {os.getpid(), *self._known}
+        while newborn := [pid for pid, parent in parents.items() if parent in family]:
+            family.update(newborn)
+            for pid in newborn:
+                self._meet(pid, parents.pop(pid))
+
+    def _meet(self, pid: int, parent: int) -> None:
         try:
             self._known[pid] = LinuxProcess(pid)
         except OSError:  # ended meanwhile
-            return False
+            return
         if process.is_fork(pid, parent):
             self._forks[pid] = parent
-        return True
+            self._shared[pid] = process.shared_with_parent(pid, parent)
 
     def _forget(self, pid: int) -> None:
         self._known.pop(pid).close()
+        self._seen.discard(pid)  # the number may be given to a child again
         self._forks.pop(pid, None)
         self._shared.pop(pid, None)
 

@@ -38,7 +38,7 @@ class MemoryWatch:
         self._family = family
         self._lock = threading.Lock()
         self._open: list[Peak] = []
-        self._kept = 0
+        self._kept = 0  # own bytes that were left when memory was last handed back, or fewer
         self._release = _malloc_trim()
 
     def begin(self, peak: Peak, *, fresh: bool = False) -> None:

@@ -38,15 +38,21 @@ class View(Protocol):
 
 
 class AsItIs:
-    """The matrix itself, no copy: for models that read codes and NaN."""
+    """The matrix itself: for models that read codes and NaN.
+
+    No copy, but of read-only rows where ``writable`` asks for rows that could be written to.
+    """
+
+    def __init__(self, *, writable: bool = False) -> None:
+        self.writable = writable
 
     def fit_transform(self, values: Floats) -> Floats:
-        """The same array."""
-        return values
+        """The same rows."""
+        return self.transform(values)
 
     def transform(self, values: Floats) -> Floats:
-        """The same array."""
-        return values
+        """The same rows."""
+        return np.require(values, requirements="W") if self.writable else values
 
 
 class Table:

@@ -7,6 +7,7 @@ for the old one.
 
 import os
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,18 +69,16 @@ class LinuxProcess:
         self.pid = pid
         self._mark = mark
         self._mapped = self._grown = self._resident = 0
-        self._status = os.open(f"/proc/{pid}/status", os.O_RDONLY)
-        try:
-            self._stat = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-        except OSError:
-            os.close(self._status)
-            raise
-        self.reading()
+        with ExitStack() as opened:
+            self._status, self._stat = (
+                _opened(f"/proc/{pid}/{name}", opened) for name in ("status", "stat")
+            )
+            self.reading()
+            self._files = opened.pop_all()
 
     def close(self) -> None:
-        """Let go of the two files."""
-        os.close(self._status)
-        os.close(self._stat)
+        """Let go of the kernel's files."""
+        self._files.close()
 
     def reading(self) -> Reading | None:
         """Memory and threads now; None for a zombie, or where the kernel does not tell."""
@@ -171,6 +170,12 @@ def waited_for_s() -> float:
 
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def _opened(path: str, until: ExitStack) -> int:
+    file = os.open(path, os.O_RDONLY)
+    until.callback(os.close, file)
+    return file
 
 
 def _fields(stat: bytes) -> list[bytes]:

@@ -201,7 +201,7 @@ def _custom(plan: SplitPlan, dataset: Dataset) -> Iterator[Pair]:
             raise SplitError(f"{plan.splitter}: raised {type(error).__name__}: {text}") from error
 
 
-def _instance(made: Any, plan: SplitPlan, repeat: int) -> Any:  # noqa: ANN401  # the user's own type
+def _instance(made: Any, plan: SplitPlan, repeat: int) -> Any:  # the user's own type
     """A splitter from what the user named: a class or function is called with what it takes."""
     if not inspect.isclass(made) and hasattr(made, "split"):
         taken: dict[str, Any] = {}

@@ -22,6 +22,6 @@ def limited(threads: int) -> AbstractContextManager[Any]:
 @lru_cache(maxsize=1)
 def _controller(modules: int) -> Controller:
     """The pools loaded by now. Finding them takes 9 ms, so again only after an import."""
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped] # ships none
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -67,10 +67,8 @@ def make_model(
         model, rest = clone(target), dict(params)
     else:
         called, rest = _in_call(target, params)
-        for name, parameter in _signature(target).items():
-            value = seed if name in _SEEDS else threads if name in _THREADS else None
-            if value is not None and parameter.default in (None, inspect.Parameter.empty):
-                called.setdefault(name, value)
+        if not hasattr(target, "get_params"):  # else what was left open shows afterwards
+            called = {**_left_open(target, threads, seed), **called}
         model = target(**called)
     check_methods(model, reference)
     if rest:
@@ -191,23 +189,39 @@ def _unknown(names: Iterable[str], known: set[str]) -> list[str]:
     return [f"no parameter {name!r}{nearest(name, known)}" for name in names if name not in known]
 
 
+def _left_open(target: Target, threads: int, seed: int) -> dict[str, int]:
+    """Threads and seed for a call whose signature names them without a value."""
+    open_ones = [
+        name
+        for name, each in _signature(target).items()
+        if each.default is None or each.default is inspect.Parameter.empty
+    ]
+    found = {name: seed for name in open_ones if name in _SEEDS}
+    return found | {name: threads for name in open_ones if name in _THREADS}
+
+
 def _set_left_open(model: Estimator, threads: int, seed: int) -> None:
     """Fill in seeds left at None; the model itself gets the threads, what is inside it one.
 
-    The model itself is a pipeline's last step, or the outermost estimator.
+    The model itself is a pipeline's last step, or the outermost estimator. In scikit-learn None
+    is one thread already, and its linear models warn of any other value.
     """
     if not hasattr(model, "get_params") or not hasattr(model, "set_params"):
         return
     steps = getattr(model, "steps", None)
-    itself = f"{steps[-1][0]}__" if steps else ""
+    itself = steps[-1][0] if steps else ""
     filled: dict[str, int] = {}
-    for name, value in model.get_params(deep=True).items():
-        prefix, last = name[: name.rfind("__") + 2] if "__" in name else "", name.split("__")[-1]
-        if value is not None:
-            continue
+    params = model.get_params(deep=True)
+    for name in [name for name, value in params.items() if value is None]:
+        owner, _, last = name.rpartition("__")
         if last in _SEEDS:
             filled[name] = seed
         elif last in _THREADS:
-            filled[name] = threads if prefix == itself else 1
+            wanted = threads if owner == itself else 1
+            home = type(params[owner] if owner else model).__module__
+            if not home.startswith("sklearn.") or (
+                wanted > 1 and not home.startswith("sklearn.linear_model.")
+            ):
+                filled[name] = wanted
     if filled:
         model.set_params(**filled)

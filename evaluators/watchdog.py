@@ -6,6 +6,7 @@ end the process.
 
 import contextvars
 import faulthandler
+import math
 import os
 import threading
 import time
@@ -61,10 +62,10 @@ def guarded(
 
     Raises:
         RuntimeError: the process is spent, or a guarded call runs already.
-        ValueError: a limit that is not above zero.
+        ValueError: a limit that is not above zero, or infinite.
     """
     for limit in (seconds, megabytes):
-        if limit is not None and not limit > 0:
+        if limit is not None and not 0 < limit < math.inf:
             raise ValueError(f"a limit must be above zero, got {limit}: None stands for no limit")
     if _fits.spent:
         raise RuntimeError("a fit that passed its limit may still run here: end this process")
@@ -85,12 +86,12 @@ def _guarded(
     overrun: Overrun | None = None
     try:
         if seconds is not None:
-            faulthandler.dump_traceback_later(1.25 * seconds + grace_s, exit=True, file=2)
+            _backstop.arm(1.25 * seconds + grace_s)
         _fits.submit(job)
         overrun = _wait(job, seconds, megabytes)
     finally:
         if seconds is not None:
-            faulthandler.cancel_dump_traceback_later()
+            _backstop.disarm()
         _fits.spent = overrun is not None or not job.ended.is_set()
     return job.outcome() if overrun is None else overrun
 
@@ -140,6 +141,12 @@ class Job(Generic[T]):
             del call
             self.ended.set()
 
+    def exit_status(self) -> int:
+        """With what status a process would end that has done this job only."""
+        if isinstance(self._error, SystemExit) and isinstance(self._error.code, int | None):
+            return self._error.code or 0
+        return 0 if self._error is None else 1
+
     def outcome(self) -> T:
         """The result, or the function's own exception; can be asked once."""
         if self._error is None:
@@ -169,18 +176,64 @@ class Fits:
         self._jobs.put(job)
 
     def _serve(self) -> None:
+        process = os.getpid()
         while True:
             job = self._jobs.get()
             job.run()
+            if os.getpid() != process:  # a fork of the fit unwinds here, where nobody waits for it
+                os._exit(job.exit_status())
             del job  # else the result would live until the next call
+
+
+class Backstop:
+    """The timer that ends this process, run by C code that needs no interpreter lock.
+
+    It rests while the process forks: the timer's thread does not survive a fork, but the lock that
+    it holds does, and a child would wait for it for ever at its own exit or at its own timer.
+    """
+
+    def __init__(self) -> None:
+        self._deadline: float | None = None
+        self._lock = threading.Lock()
+
+    def arm(self, seconds: float) -> None:
+        """End the process in so many seconds from now."""
+        with self._lock:
+            self._deadline = time.monotonic() + seconds
+            self._start(seconds)
+
+    def disarm(self) -> None:
+        """Let the process live."""
+        with self._lock:
+            self._deadline = None
+            faulthandler.cancel_dump_traceback_later()
+
+    def rest(self) -> None:
+        """Stop the timer until ``go_on``; nobody can arm or disarm it meanwhile."""
+        self._lock.acquire()
+        if self._deadline is not None:
+            faulthandler.cancel_dump_traceback_later()
+
+    def go_on(self) -> None:
+        """Start the timer again with the time that is left."""
+        if self._deadline is not None:
+            self._start(max(self._deadline - time.monotonic(), 0.001))
+        self._lock.release()
+
+    def _start(self, seconds: float) -> None:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=2)
 
 
 def _forget_parent() -> None:
     """Threads do not survive a fork, and nothing that overran in the parent runs in its child."""
-    global _fits
-    _fits = Fits()
+    global _fits, _backstop
+    _fits, _backstop = Fits(), Backstop()
 
 
-_fits = Fits()
+_fits, _backstop = Fits(), Backstop()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parent)
+    os.register_at_fork(
+        before=lambda: _backstop.rest(),
+        after_in_parent=lambda: _backstop.go_on(),
+        after_in_child=_forget_parent,
+    )

@@ -1,9 +1,13 @@
 """What a sweep was told to do: budgets, limits and stop rules, already resolved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from search.entries import SweepState
+
+#: Workers that may die before their pack, in a row, before the sweep is given up.
+FALSE_STARTS_ALLOWED = 5
 
 Direction = Literal["maximize", "minimize"]
 
@@ -66,6 +70,7 @@ class Standing:
         since_best: completed trials since the best one, itself excluded.
         elapsed_s: wall seconds with a driver, over all runs.
         exhausted: the space has no further configuration.
+        false_starts: what was said of workers, the last in a row, that died before their pack.
     """
 
     ended: int
@@ -76,11 +81,15 @@ class Standing:
     since_best: int
     elapsed_s: float
     exhausted: bool
+    false_starts: Sequence[str] = ()
 
 
 def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None:
     """The state a sweep ends in now and why, or None while it goes on."""
     stop = policy.stop
+    if len(standing.false_starts) >= FALSE_STARTS_ALLOWED:
+        last = standing.false_starts[-1]
+        return "failed", f"{len(standing.false_starts)} workers died before they began: {last}"
     if standing.failed >= stop.failed and standing.ended < policy.budget:
         return "failed", f"{standing.failed} trials failed, the limit of stop_when.failed"
     if standing.ended >= policy.budget:

@@ -146,7 +146,7 @@ def _sections_in(annotation: object) -> Iterator[type[Section]]:
         yield from _sections_in(inner)
 
 
-def without(tree: Any, places: Sequence[Place], depth: int = 4) -> Any:  # noqa: ANN401
+def without(tree: Any, places: Sequence[Place], depth: int = 4) -> Any:
     """``tree`` with BROKEN at ``places``, so that what is left can be checked further.
 
     Places deeper than ``depth`` keys break the whole value at that depth: a range without its
@@ -157,7 +157,7 @@ def without(tree: Any, places: Sequence[Place], depth: int = 4) -> Any:  # noqa:
     return tree
 
 
-def _broken(tree: Any, place: Place) -> Any:  # noqa: ANN401
+def _broken(tree: Any, place: Place) -> Any:
     if not place:
         return BROKEN
     head, rest = place[0], place[1:]

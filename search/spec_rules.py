@@ -35,7 +35,7 @@ def broken_rules(tree: Mapping[str, Any]) -> dict[Place, str]:
     return {place: sentence for rule in rules for place, sentence in rule(tree)}
 
 
-def _part(tree: object, *keys: str) -> Any:  # noqa: ANN401
+def _part(tree: object, *keys: str) -> Any:
     """The value at ``keys``; None if it is absent or BROKEN."""
     for key in keys:
         tree = tree.get(key) if isinstance(tree, Mapping) else None

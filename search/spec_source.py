@@ -62,7 +62,7 @@ def _located(reason: str, text: str) -> str:
     return f"{reason.replace('end of document', f'the end, line {number}')}: {line}"
 
 
-def json_tree(value: Any, at: Place = ()) -> tuple[Any, dict[Place, str]]:  # noqa: ANN401
+def json_tree(value: Any, at: Place = ()) -> tuple[Any, dict[Place, str]]:
     """(``value`` as plain JSON values, what is wrong by place).
 
     Tuples become lists, paths text, numpy's numbers Python's, whole-number keys text. Whatever

@@ -184,7 +184,7 @@ def _folds_seed(value: object) -> object:
     raise refused(unknown(value, ("auto", "new"), "allowed") + f", a number 0 to {_LARGEST_SEED}")
 
 
-def class_weight(value: object) -> Any:  # noqa: ANN401
+def class_weight(value: object) -> Any:
     """Numbers as floats, lists as tuples, the word for no weights as None."""
     if isinstance(value, Mapping):
         if value and all(is_number(each) and each > 0 for each in value.values()):

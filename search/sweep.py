@@ -6,7 +6,7 @@ replayed and tested without running a fit.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import ceil
 from typing import Any
 
@@ -30,41 +30,15 @@ from search.events import (
     Ticked,
     WorkerIdled,
 )
+from search.flights import Flight, ended_body
+from search.losses import judged
 from search.packing import Pace
 from search.policy import Policy, Standing, verdict
-from search.strategy import Strategy, Verdict
+from search.strategy import Strategy
 from search.trials import Trial, Trials
 
-#: Workers a trial may lose, alone on them, before it is given up.
-DEATHS_ALLOWED = {"killed": 2, "memory": 2, "segfault": 1, "node": 4}
-#: Workers that may die before their pack, in a row, before the sweep is given up.
-FALSE_STARTS_ALLOWED = 5
 #: Trials asked together under ``deterministic``: a constant, so that no machine differs.
 GENERATION = 8
-#: Failures that tell the sampler to stay away, where a plain failure tells it nothing.
-INFEASIBLE = ("out_of_memory", "timeout")
-#: A trial's end in the words of a strategy.
-ENDS: dict[str, Verdict] = {
-    "completed": "completed",
-    "pruned": "pruned",
-    "failed": "failed",
-    "cancelled": "cancelled",
-}
-
-
-@dataclass(slots=True)
-class Flight:
-    """A pack that was handed out."""
-
-    pack: Pack
-    dispatched_at: float
-    started_at: float | None = None
-    worker: str = ""
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """The configurations on board."""
-        return self.pack.items
 
 
 class Sweep:
@@ -95,7 +69,7 @@ class Sweep:
         self._exhausted = False
         self._flights: dict[int, Flight] = {}
         self._packs = 0
-        self._false_starts = 0
+        self._false_starts: list[str] = []
         self._untold: list[Trial] = []
         self._waiting: deque[int] = deque(t.number for t in self.trials if t.state == "waiting")
         self._relearn(entries)
@@ -145,9 +119,6 @@ class Sweep:
         over = verdict(self.policy, self.standing(event.time))
         if over:
             out += self._finish(*over, event.time)
-        elif self._false_starts >= FALSE_STARTS_ALLOWED:
-            reason = f"{self._false_starts} workers in a row died before they began: {event}"
-            out += self._finish("failed", reason, event.time)
         return out
 
     def standing(self, now: float) -> Standing:
@@ -161,6 +132,7 @@ class Sweep:
             since_best=self._since_best,
             elapsed_s=self._earlier_s + now - self._started_at,
             exhausted=self._exhausted,
+            false_starts=self._false_starts,
         )
 
     # -- what to run next -------------------------------------------------------------------
@@ -238,7 +210,7 @@ class Sweep:
         flight = self._flights.get(event.pack)
         if flight is None:
             return []
-        self._false_starts = 0
+        self._false_starts.clear()
         flight.started_at, flight.worker = event.time, event.worker
         body = {"worker": event.worker, "queue_s": event.time - flight.dispatched_at}
         return [
@@ -281,18 +253,7 @@ class Sweep:
         if trial.attempt != item.attempt or trial.state != "running":
             return []
         outcome, failure = item.outcome, item.outcome.failure
-        started_at = event.time if flight.started_at is None else flight.started_at
-        overhead = max(0.0, event.time - started_at - event.report.busy_s)
-        body: dict[str, Any] = {
-            "scores": dict(outcome.scores),
-            "folds": {name: list(scores) for name, scores in outcome.folds.items()},
-            "confusion": [list(row) for row in outcome.confusion],
-            "resources": asdict(outcome.resources),
-            "queue_s": max(0.0, started_at - flight.dispatched_at),
-            "overhead_s": overhead / len(flight.items),
-            "worker": flight.worker,
-            "warnings": list(outcome.warnings),
-        }
+        body = ended_body(flight, outcome, event)
         if failure is None:
             trial.score = outcome.scores[self.policy.objective]
             self.pace.learn(trial.configuration.model, outcome.resources.wall_s)
@@ -305,7 +266,7 @@ class Sweep:
             return []
         unfinished = self._unfinished(flight)
         if flight.started_at is None or event.loss == "never_started":
-            self._false_starts += 1
+            self._false_starts.append(event.detail)
             return [self._again(t, event.time, event.detail, False) for t in unfinished]
         if len(unfinished) > 1:
             for trial in unfinished:
@@ -317,18 +278,9 @@ class Sweep:
         """A trial that lost its worker while alone on it: once more, or failed with a cause."""
         trial.deaths += 1
         limit = self.policy.trial_timeout_s
-        if limit is not None and elapsed >= limit:
-            reason = f"held its worker for {elapsed:.1f} s, limit {limit:g} s"
-            return self._end(trial, event.time, {}, Failure("timeout", reason), None)
-        if trial.deaths < DEATHS_ALLOWED.get(event.loss, 2):
+        failure = judged(event, deaths=trial.deaths, elapsed_s=elapsed, limit_s=limit)
+        if failure is None:
             return self._again(trial, event.time, event.detail, True)
-        match event.loss:
-            case "memory":
-                failure = Failure("out_of_memory", event.detail)
-            case "segfault":
-                failure = Failure("crashed", event.detail)
-            case _:
-                failure = Failure("worker_lost", f"{trial.deaths} workers lost: {event.detail}")
         return self._end(trial, event.time, {}, failure, None)
 
     def _unfinished(self, flight: Flight) -> list[Trial]:
@@ -386,8 +338,7 @@ class Sweep:
     def _tell(self) -> None:
         """What has ended, to the strategy, in the order of asking."""
         for trial in sorted(self._untold, key=lambda t: t.number):
-            said: Verdict = "infeasible" if trial.cause in INFEASIBLE else ENDS[trial.state]
-            self.strategy.tell(trial.number, trial.configuration, trial.score, said)
+            self.strategy.tell(trial.number, trial.configuration, trial.score, trial.verdict)
         self._untold.clear()
 
     def _finish(self, state: SweepState, reason: str, now: float) -> list[Instruction]:

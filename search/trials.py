@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evaluators.types import Configuration
 from search.entries import BUDGETED, Entry, TrialState
+from search.strategy import Verdict
 
 #: The only moves a trial can make.
 MOVES: frozenset[tuple[TrialState, TrialState]] = frozenset(
@@ -48,6 +49,15 @@ class Trial:
     def live(self) -> bool:
         """Whether it has not reached an end."""
         return self.state in ("waiting", "running")
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it ended, in a sampler's words: a plain failure teaches TPE nothing, this does."""
+        if self.cause in ("out_of_memory", "timeout"):
+            return "infeasible"
+        if self.state == "waiting" or self.state == "running":
+            raise RuntimeError(f"it has not ended: {self}")
+        return self.state
 
 
 class Trials:

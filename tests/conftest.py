@@ -1,8 +1,5 @@
 """What tests share: a records store of their own and one Ray for the whole session."""
 
-import logging
-import os
-
 import pytest
 
 
@@ -17,19 +14,8 @@ def own_records(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def ray_here():
     """One Ray of two cores for all tests that need it, ended with the session."""
-    from cluster.ray_session import ENVIRONMENT, _keep_off_stdout, empty_folder
+    from cluster.ray_session import RaySession
 
-    os.environ.update(ENVIRONMENT)
-    import ray
-
-    _keep_off_stdout()
-    with empty_folder():
-        ray.init(
-            address="local",
-            num_cpus=2,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    yield ray
-    ray.shutdown()
+    session = RaySession(cpus=2)
+    yield session
+    session.close()

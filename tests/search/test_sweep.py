@@ -223,9 +223,10 @@ def test_resume_runs_nothing_twice_and_the_budget_comes_out(store):
 
     sweep_id = store.create("resumed", {"metric": "score"})
     clock = VirtualClock()
-    with pytest.raises(VanishedError), store.acquire(sweep_id) as lease:
+    with store.acquire(sweep_id) as lease:
         driver = Driver(Sweep(policy(20), strategy()), store, sweep_id, lease, clock=clock)
-        SimulatedRunner(dies, 2, clock).run(driver, None, 2)
+        with pytest.raises(VanishedError):
+            SimulatedRunner(dies, 2, clock).run(driver, None, 2)
     before = {e.trial for e in store.entries(sweep_id) if e.kind == "ended"}
     ran = []
 

@@ -1,0 +1,1 @@
+"""Programs that measure quintain, for anyone to run."""

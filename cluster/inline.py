@@ -1,0 +1,41 @@
+"""The inline runner: every fit in this process, for debugging with a debugger at hand."""
+
+import os
+from dataclasses import replace
+
+import psutil
+
+from cluster.runner import Machine, Workload
+from cluster.worker import work
+from evaluators.crossval import Evaluator
+from search.driver import Driver
+from search.events import Dispatch, PackReported, PackStarted, SlotFreed
+
+
+class InlineRunner:
+    """One slot, this process. Trial limits are not enforced: there is nothing to end but us."""
+
+    name = "inline"
+
+    def prepare(self) -> Machine:
+        """One core and the machine's memory."""
+        return Machine(1, psutil.virtual_memory().total / 2**20)
+
+    def run(self, driver: Driver, workload: Workload, slots: int) -> None:
+        """One pack after the other."""
+        unlimited = replace(workload.assignment, fit_seconds=None, memory_mb=None)
+        evaluator = Evaluator(unlimited, workload.dataset, workload.splits)
+        while not driver.finished:
+            for task in driver.feed(SlotFreed(driver.clock())):
+                if isinstance(task, Dispatch):
+                    number = task.pack.number
+                    driver.feed(PackStarted(driver.clock(), number, f"inline:{os.getpid()}"))
+                    for report in work(evaluator, task.pack):
+                        driver.feed(PackReported(driver.clock(), number, report))
+                        driver.poll()
+                        if driver.finished:
+                            return
+            driver.poll()
+
+    def close(self) -> None:
+        """Nothing was started."""

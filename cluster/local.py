@@ -1,0 +1,226 @@
+"""The local runner: child processes of this machine, for small jobs.
+
+Children are started by command, not forked: a fork copies threads' locks, and the user's script
+needs no ``if __name__`` guard. They map the data from one file and talk over a socket pair.
+"""
+
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+import psutil
+
+from cluster.errors import ClusterError
+from cluster.runner import Machine, Workload
+from search.driver import Driver
+from search.events import (
+    Cancel,
+    Dispatch,
+    Loss,
+    Pack,
+    PackLost,
+    PackReported,
+    PackStarted,
+    Report,
+    SlotFreed,
+    WorkerIdled,
+)
+
+#: Seconds between two looks at time limits and stop requests.
+POLL_S = 0.1
+#: Signals that a process brings upon itself.
+FATAL = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
+#: Children that may die, in a row, before they were ready.
+FALSE_STARTS_ALLOWED = 3
+
+
+class Child:
+    """One worker process and the socket to it."""
+
+    def __init__(self, folder: Path, number: int, threads: int) -> None:
+        ours, theirs = socket.socketpair()
+        self.log = folder / f"worker-{number}.log"
+        self.ready = False
+        self.pack: Pack | None = None
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        with theirs, self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "cluster.local_worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                start_new_session=True,  # Ctrl-C is the driver's to handle
+                env={
+                    **os.environ,
+                    "PYTHONPATH": _our_path(),
+                    "PYTHONUNBUFFERED": "1",
+                    **dict.fromkeys(names, str(threads)),
+                },
+            )
+        self.pipe = Connection(ours.detach())
+
+    @property
+    def name(self) -> str:
+        """Host and process, as records name a worker."""
+        return f"{socket.gethostname()}:{self.process.pid}"
+
+    def send(self, blob: bytes) -> bool:
+        """Whether the child was there to take it."""
+        try:
+            self.pipe.send_bytes(blob)
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End the process, whatever it does, and wait for it."""
+        self.process.kill()
+        self.process.wait()
+        self.pipe.close()
+
+    def loss(self) -> tuple[Loss, str]:
+        """How it went, once its end of the socket is closed."""
+        code = self.process.wait()
+        if -code in FATAL:
+            return "segfault", f"worker died of {signal.Signals(-code).name}"
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+        return "killed", f"worker {how}"
+
+
+class LocalRunner:
+    """``workers`` child processes, replaced when they die."""
+
+    name = "local"
+
+    def __init__(self, workers: int | None = None, cpus_per_trial: int = 1) -> None:
+        self._cpus = (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else (os.cpu_count() or 1)
+        )
+        self._threads = cpus_per_trial
+        self._workers = workers or max(1, self._cpus // cpus_per_trial)
+        self._children: list[Child] = []
+        self._folder: Path | None = None
+        self._started = 0
+        self._false_starts = 0
+        self._workload = b""
+
+    def prepare(self) -> Machine:
+        """Start the children: their imports take longer than reading the data."""
+        self._folder = Path(tempfile.mkdtemp(prefix="quintain-local-"))
+        while len(self._children) < self._workers:
+            self._start()
+        return Machine(self._workers * self._threads, psutil.virtual_memory().total / 2**20)
+
+    def _start(self) -> None:
+        assert self._folder is not None
+        child = Child(self._folder, self._started, self._threads)
+        self._started += 1
+        self._children.append(child)
+        if self._workload:
+            child.send(self._workload)
+
+    def run(self, driver: Driver, workload: Workload, slots: int) -> None:
+        """Keep every child busy until the driver has finished."""
+        assert self._folder is not None, "prepare() comes first"
+        self._workload = packed(workload, self._folder / "values.npy")
+        while len(self._children) > slots:
+            self._children.pop().kill()
+        for child in self._children:
+            child.send(self._workload)
+        last_poll = driver.clock()
+        while not driver.finished:
+            self._hand_out(driver)
+            ready = wait([child.pipe for child in self._children], timeout=POLL_S)
+            for child in [c for c in self._children if c.pipe in ready]:
+                self._listen(child, driver)
+            if not ready:
+                driver.feed(WorkerIdled(driver.clock()))
+            if driver.clock() - last_poll >= POLL_S:
+                driver.poll()
+                last_poll = driver.clock()
+
+    def _hand_out(self, driver: Driver) -> None:
+        """A pack for every child that has none."""
+        for child in self._children:
+            if not child.ready or child.pack is not None or driver.finished:
+                continue
+            packs = [
+                t.pack for t in driver.feed(SlotFreed(driver.clock())) if isinstance(t, Dispatch)
+            ]
+            if not packs:
+                return
+            child.pack = packs[0]
+            if child.send(pickle.dumps(packs[0])):
+                driver.feed(PackStarted(driver.clock(), packs[0].number, child.name))
+
+    def _listen(self, child: Child, driver: Driver) -> None:
+        """Take one message, or find that the child is gone."""
+        try:
+            message = pickle.loads(child.pipe.recv_bytes())
+        except (EOFError, OSError):
+            self._replace(child, driver)
+            return
+        if not isinstance(message, Report):
+            child.ready, self._false_starts = True, 0
+            return
+        pack = child.pack
+        if pack is None:
+            return
+        if message.last:
+            child.pack = None
+            child.ready = not message.spent
+        tasks = driver.feed(PackReported(driver.clock(), pack.number, message))
+        assert not any(isinstance(task, Cancel) for task in tasks) or driver.finished
+
+    def _replace(self, child: Child, driver: Driver) -> None:
+        """Tell what happened to its pack and start another."""
+        loss, detail = child.loss()
+        self._children.remove(child)
+        child.pipe.close()
+        if child.pack is not None:
+            driver.feed(PackLost(driver.clock(), child.pack.number, loss, detail))
+        elif not child.ready and child.process.returncode != 0:
+            self._false_starts += 1
+            if self._false_starts >= FALSE_STARTS_ALLOWED:
+                said = child.log.read_text(errors="replace").strip().splitlines()
+                raise ClusterError(f"local workers cannot start ({detail}): {said[-1:]}")
+        if not driver.finished:
+            self._start()
+
+    def close(self) -> None:
+        """Kill the children and remove their folder."""
+        for child in self._children:
+            child.kill()
+        self._children.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def packed(workload: Workload, path: Path) -> bytes:
+    """The workload for a child: the matrix goes to ``path``, all else into the message."""
+    from dataclasses import replace
+
+    np.save(path, workload.dataset.values)
+    light = replace(workload.dataset, values=np.empty((0, 0), np.float32))
+    message: bytes = cloudpickle.dumps((workload.assignment, light, workload.splits, str(path)))
+    return message
+
+
+def _our_path() -> str:
+    """Where our packages stand, and nothing of the user's."""
+    ours = str(Path(__file__).resolve().parent.parent)
+    given = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join(part for part in (ours, given) if part)

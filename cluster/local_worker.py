@@ -1,0 +1,33 @@
+"""What a child of the local runner runs: ``python -m cluster.local_worker FD``."""
+
+import os
+import pickle
+import sys
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from cluster.worker import work
+from evaluators.crossval import Evaluator
+
+
+def main() -> None:
+    """Serve packs until the parent closes its end. What arrives was pickled by our parent."""
+    pipe = Connection(int(sys.argv[1]))
+    try:
+        assignment, light, splits, path = pickle.loads(pipe.recv_bytes())
+        dataset = replace(light, values=np.load(path, mmap_mode="r"))
+        evaluator = Evaluator(assignment, dataset, splits)
+        pipe.send_bytes(pickle.dumps("ready"))
+        while True:
+            for report in work(evaluator, pickle.loads(pipe.recv_bytes())):
+                pipe.send_bytes(pickle.dumps(report))
+            if evaluator.spent:
+                os._exit(0)  # a fit that cannot be interrupted is still running here
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # the parent is gone, and with it whoever wanted the answer
+
+
+if __name__ == "__main__":
+    main()

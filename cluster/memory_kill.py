@@ -1,0 +1,40 @@
+"""Makes a kill by Ray's memory monitor end one trial instead of the whole sweep.
+
+In ray 2.60 ``ActorManager._actor_task_failed`` knows actor errors and task errors only;
+``OutOfMemoryError`` is neither, so ``Tuner.fit`` raises and every trial is lost. This wraps that
+one private method. ``pyproject.toml`` pins ray to the minor version it was tried with.
+"""
+
+from typing import Any
+
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
+
+
+class TrialOutOfMemory(RayActorError):  # noqa: N818 - named as Ray names its own
+    """The node's memory monitor killed the worker of a trial."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrialOutOfMemory, (self.text,)
+
+
+def survive_memory_kills() -> None:
+    """Install the translation, once a process."""
+    original = RayActorManager._actor_task_failed
+    if getattr(original, "translates_memory_kills", False):
+        return
+
+    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = TrialOutOfMemory(str(exception))
+        original(self, tracked_actor_task, exception)
+
+    failed.translates_memory_kills = True  # type: ignore[attr-defined] # a mark on a function
+    RayActorManager._actor_task_failed = failed  # type: ignore[method-assign] # the very point

@@ -1,0 +1,108 @@
+"""Starting or joining Ray, so that what a worker imports is ours and nothing is left behind."""
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from cluster.errors import ClusterError
+from cluster.runner import Machine
+
+#: Set before ray's first import, unless the user has set them.
+ENVIRONMENT = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else the user's folder goes first on workers' paths
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # today's default warns about tomorrow's
+}
+MB = 2**20
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def working_in(folder: str) -> Iterator[None]:
+    """Another working directory for a while; the first one may have gone meanwhile."""
+    try:
+        before = os.getcwd()
+    except FileNotFoundError:
+        before = "/"
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _keep_off_stdout() -> None:
+    """Ray prints each dead worker's story on standard output, ``log_to_driver`` or not.
+
+    Ours holds exactly one JSON value; what killed a worker is told by ``autopsy``.
+    """
+    import ray._private.worker as driver
+
+    def to_log(data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        log.debug("%s", "\n".join(data.get("lines", ())))
+
+    driver.print_to_stdstream = to_log
+
+
+class RaySession:
+    """A local Ray that ends with us, or a place in a running cluster.
+
+    A session that was open already (a notebook's, a test's) is used and left open.
+
+    Raises:
+        ClusterError: no cluster answers at ``address``.
+    """
+
+    def __init__(self, address: str | None = None, cpus: int | None = None) -> None:
+        """``cpus``: cores of a local Ray; all there are, unless told."""
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        import ray
+
+        self._ours = not ray.is_initialized()
+        if not self._ours:
+            return
+        # Ray puts the driver's working directory on every worker's path, and workers live in it:
+        # it must be empty, and stay for as long as Ray does.
+        self._folder = tempfile.TemporaryDirectory(prefix="quintain-ray-")
+        options: dict[str, Any] = {
+            "address": address or "local",
+            "include_dashboard": False,
+            "log_to_driver": False,
+            "logging_level": logging.ERROR,
+            "configure_logging": True,
+        }
+        if address is None:
+            options["num_cpus"] = cpus
+        else:
+            options.pop("include_dashboard")
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
+        _keep_off_stdout()
+        with working_in(self._folder.name):
+            try:
+                ray.init(**options)
+            except ConnectionError as error:
+                raise ClusterError(
+                    f"no Ray cluster answers at {address} ({error}); check the address and that "
+                    "RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token"
+                ) from error
+
+    def machine(self) -> Machine:
+        """Cores and memory of the nodes that are alive."""
+        import ray
+
+        resources = ray.cluster_resources()
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        return Machine(int(resources.get("CPU", 0)), resources.get("memory", 0.0) / MB, len(nodes))
+
+    def close(self) -> None:
+        """End what we started; leave what we found."""
+        import ray
+
+        if self._ours and ray.is_initialized():
+            ray.shutdown()
+            self._folder.cleanup()

@@ -1,0 +1,66 @@
+"""What Ray Tune runs: one Tune trial is one pack."""
+
+import os
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import cloudpickle
+import ray
+from ray import tune
+
+from cluster.autopsy import leave_note_on_fault
+from cluster.runner import Workload
+from cluster.worker import work
+from evaluators.crossval import Evaluator
+from search.events import Pack, Report
+
+
+class Parcel:
+    """A pack on its way through Tune, which prints, copies and serialises what it carries."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+
+    def __repr__(self) -> str:
+        return f"pack-{self.pack.number}"
+
+    def __deepcopy__(self, memo: Any) -> "Parcel":
+        return self  # a pack is frozen
+
+
+def put(workload: Workload) -> Any:
+    """The workload in Ray's object store: arrays are shared by a node's workers without a copy.
+
+    The assignment is pickled by cloudpickle proper: what came from a user's file is registered to
+    travel by value there, and Ray's own copy of it does not know.
+    """
+    assignment = cloudpickle.dumps(workload.assignment)
+    return ray.put((assignment, workload.dataset, workload.splits))
+
+
+def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
+    """A Trainable whose workers fetch ``workload``, the reference that ``put`` gave, once."""
+
+    class QuintainPack(tune.Trainable):
+        """Evaluates packs until its actor ends. Reports travel under the key ``report``."""
+
+        def setup(self, config: dict[str, Any]) -> None:
+            leave_note_on_fault(run)
+            assignment, dataset, splits = ray.get(workload)
+            self._evaluator = Evaluator(pickle.loads(assignment), dataset, splits)
+            self.reset_config(config)
+
+        def reset_config(self, config: dict[str, Any]) -> bool:
+            self._reports: Iterator[Report] = work(self._evaluator, config["parcel"].pack)
+            self._spent = False
+            return True
+
+        def step(self) -> dict[str, Any]:
+            if self._spent:
+                os._exit(1)  # a fit that cannot be interrupted is still running here
+            report = next(self._reports)
+            self._spent = report.spent
+            return {"report": report, "done": report.last and not report.spent}
+
+    return QuintainPack

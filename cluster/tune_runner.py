@@ -1,0 +1,244 @@
+"""The ray runner: Ray Tune places packs by their resources, keeps actors and notices deaths.
+
+Tune's own searcher, scheduler, retries and files take no part: its Searcher asks our sweep, its
+callbacks feed it, and a resumed sweep is a new Tuner over our record.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import ray
+from ray import tune
+from ray.exceptions import RayActorError
+from ray.tune.search import Searcher
+
+from cluster.autopsy import cause_of_death
+from cluster.memory_kill import survive_memory_kills
+from cluster.ray_session import RaySession
+from cluster.runner import Machine, Workload
+from cluster.trainable import Parcel, make_trainable, put
+from search.driver import Driver
+from search.events import (
+    Dispatch,
+    Pack,
+    PackLost,
+    PackReported,
+    PackStarted,
+    Report,
+    SlotFreed,
+    WorkerIdled,
+)
+
+#: What makes a Tune trial cheap and quiet; PERFORMANCE, "Ray Tune's cost of a no-op trial".
+ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # else workers live in a folder of Tune's, made for each trial
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the driver's to handle
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "2",  # by default a stuck actor is waited for ten minutes
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # its snapshots are never read back
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "60",
+}
+
+
+class Flow:
+    """What Tune's searcher and callbacks share: the driver and the packs under way."""
+
+    def __init__(self, driver: Driver, slots: int, run: str) -> None:
+        self.driver = driver
+        self.slots = slots
+        self.run = run
+        self.packs: dict[str, int] = {}
+        self.nodes: dict[str, str | None] = {}
+        self.bug: BaseException | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher and callbacks into files that are never read back."""
+        return {}
+
+    def next_pack(self, tune_id: str) -> Pack | None:
+        """Ask the sweep for a pack, one more than there are slots so that none stands idle."""
+        if len(self.packs) > self.slots:
+            return None
+        for task in self.driver.feed(SlotFreed(self.driver.clock())):
+            if isinstance(task, Dispatch):
+                self.packs[tune_id] = task.pack.number
+                return task.pack
+        return None
+
+
+class SweepSearcher(Searcher):
+    """Tune's way of asking; all answers come from the sweep."""
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__()
+        self._flow = flow
+
+    def suggest(self, trial_id: str) -> Any:
+        """A parcel, None when there is nothing to do yet, FINISHED at the end."""
+        pack = self._flow.next_pack(trial_id)
+        if pack is not None:
+            return {"parcel": Parcel(pack)}
+        return Searcher.FINISHED if self._flow.driver.finished else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """A Tune trial is over, one way or the other; its callbacks have told the sweep why."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the record is the truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a resumed sweep is a new Tuner."""
+
+
+class SweepCallback(tune.Callback):
+    """Tune's way of telling."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A worker has the pack."""
+        flow = self._flow
+        actor = trial.temporary_state.ray_actor._actor_id.hex()
+        address = ray._private.state.actors(actor).get("Address", {})
+        flow.nodes[trial.trial_id] = address.get("NodeID")
+        now = flow.driver.clock()
+        flow.driver.feed(PackStarted(now, flow.packs[trial.trial_id], address.get("NodeID", "")))
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """A report; taken out of the result, which Tune would keep for the whole run."""
+        flow = self._flow
+        report: Report = result.pop("report")
+        flow.driver.feed(PackReported(flow.driver.clock(), flow.packs[trial.trial_id], report))
+        if report.last:
+            del flow.packs[trial.trial_id]
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """The worker is gone, or our own code has failed in it, which is a bug and ends the run."""
+        flow = self._flow
+        number = flow.packs.pop(trial.trial_id, None)
+        if number is None:
+            return
+        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())  # our own file
+        if not isinstance(error, RayActorError):
+            flow.bug = error
+            flow.driver.stop("quintain's own code failed in a worker")
+            return
+        node = flow.nodes.get(trial.trial_id)
+        loss, detail = cause_of_death(error, flow.run, node)
+        flow.driver.feed(PackLost(flow.driver.clock(), number, loss, detail))
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Tune has nothing to do for now: let time pass and prepare what comes next."""
+        self._flow.driver.poll()
+        self._flow.driver.feed(WorkerIdled(self._flow.driver.clock()))
+
+
+class SweepStopper(tune.Stopper):
+    """Ends Tune when the sweep has finished."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Single packs are never stopped by Tune."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the sweep is over."""
+        return self._flow.driver.finished
+
+
+class RayRunner:
+    """Ray Tune on a local Ray, or on the cluster at ``address``."""
+
+    name = "ray"
+
+    def __init__(
+        self, address: str | None = None, cpus_per_trial: int = 1, memory_mb: float | None = None
+    ) -> None:
+        self._address = address
+        self._resources: dict[str, float] = {"cpu": cpus_per_trial}
+        if memory_mb is not None:
+            self._resources["memory"] = memory_mb * 2**20
+        self._session: RaySession | None = None
+
+    def prepare(self) -> Machine:
+        """Start Ray, or join the cluster."""
+        self._session = RaySession(self._address)
+        return self._session.machine()
+
+    def run(self, driver: Driver, workload: Workload, slots: int) -> None:
+        """Serve the driver through one Tuner."""
+        survive_memory_kills()
+        run = f"{driver.sweep_id}-{os.urandom(4).hex()}"
+        flow = Flow(driver, slots, run)
+        trainable = tune.with_resources(make_trainable(run, put(workload)), self._resources)
+        pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(slots + 1)}
+        with (
+            tempfile.TemporaryDirectory(prefix="quintain-tune-") as folder,
+            environment(ENVIRONMENT | pending),
+            quiet("ray.tune.tune"),  # it logs an error for every failed trial: ours are data
+        ):
+            tuner = tune.Tuner(
+                trainable,
+                tune_config=tune.TuneConfig(
+                    search_alg=SweepSearcher(flow), num_samples=-1, reuse_actors=True
+                ),
+                run_config=tune.RunConfig(
+                    name=run,
+                    storage_path=folder,
+                    verbose=0,
+                    callbacks=[SweepCallback(flow)],
+                    stop=SweepStopper(flow),
+                    failure_config=tune.FailureConfig(max_failures=0),
+                    checkpoint_config=tune.CheckpointConfig(
+                        checkpoint_frequency=0, checkpoint_at_end=False
+                    ),
+                ),
+            )
+            tuner.fit()
+        if flow.bug is not None:
+            raise flow.bug
+
+    def close(self) -> None:
+        """End Ray if it was ours."""
+        if self._session is not None:
+            self._session.close()
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Let a logger speak of nothing less than disaster for a while."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for a while; what the user has set stays."""
+    added = [name for name in values if name not in os.environ]
+    os.environ.update({name: values[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]

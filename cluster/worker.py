@@ -1,0 +1,37 @@
+"""The worker loop that every runner shares: a pack in, reports out."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+
+from evaluators.crossval import Evaluator
+from evaluators.types import FoldResult, Outcome
+from search.events import FoldScored, Item, ItemEnded, Pack, Report
+
+
+def work(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
+    """Evaluate a pack: one configuration reports each fold, a pack of several reports once.
+
+    The report with ``last`` is the final one. With ``spent`` the process must end: a fit that
+    could not be interrupted still runs in it, and the items not reported wait again.
+    """
+    started = time.perf_counter()
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    ended: list[ItemEnded] = []
+    single = len(pack.items) == 1
+    for item in pack.items:
+        for result in evaluator.evaluate(item.configuration):
+            if isinstance(result, Outcome):
+                ended.append(ItemEnded(item.trial, item.attempt, result))
+            elif single and result.fold + 1 < len(evaluator.splits):
+                yield Report(folds=(_scored(item, result),), worker=name)
+        if evaluator.spent:
+            break
+    busy_s = time.perf_counter() - started
+    yield Report(ended=ended, last=True, spent=evaluator.spent, busy_s=busy_s, worker=name)
+
+
+def _scored(item: Item, result: FoldResult) -> FoldScored:
+    """A fold as it travels: without the outputs, which come pooled at the end."""
+    return FoldScored(item.trial, item.attempt, result.fold, result.scores, result.resources)

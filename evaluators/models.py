@@ -1,0 +1,298 @@
+"""Models by name or reference: what they are, what they are searched over, how a fold's is made."""
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluators.class_weights import check_class_weight, class_weights
+from evaluators.code import load_object, nearest
+from evaluators.errors import ModelError
+from evaluators.failures import classify_failure
+from evaluators.fold_model import DecisionModel, FoldModel, ProbabilityModel
+from evaluators.model_table import OWN_CLASS_WEIGHTS, RIVALS, TABLE, Registered
+from evaluators.preprocess import AsItIs, Encoded, Table, View
+from evaluators.types import Column, Ints
+from evaluators.user_models import (
+    Estimator,
+    Target,
+    check_target,
+    make_model,
+    takes_missing,
+    takes_table,
+    unknown_names,
+    weight_route,
+)
+
+__all__ = [
+    "ModelRecipe",
+    "build",
+    "check_params",
+    "classify_failure",
+    "default_params",
+    "default_space",
+    "make_recipe",
+    "registered",
+]
+
+#: HistGradientBoosting takes a column as categorical up to so many levels.
+_MOST_BINS = 255
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """A ``[[model]]`` block without its space, ready to travel to a worker.
+
+    Attributes:
+        estimator: a registered name or a reference to the user's code.
+        params: fixed parameters as the user wrote them.
+        class_weight: fixed class weight (see ``evaluators.class_weights``).
+        target: the user's class, function or model; None for a registered name. Whatever pickles
+            a recipe, the target is carried by cloudpickle and by value where it comes from a
+            file: Ray and multiprocessing have picklers of their own, which know nothing of it.
+    """
+
+    name: str
+    estimator: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    class_weight: object = None
+    target: Target = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the target packed."""
+        packed = None
+        if self.target is not None:
+            import cloudpickle
+
+            packed = cloudpickle.dumps(self.target)
+        return _unpacked, (self.name, self.estimator, self.params, self.class_weight, packed)
+
+
+def _unpacked(
+    name: str, estimator: str, params: Mapping[str, Any], class_weight: object, packed: bytes | None
+) -> ModelRecipe:
+    """A recipe as it was before its journey."""
+    target = None
+    if packed is not None:
+        import cloudpickle
+
+        target = cloudpickle.loads(packed)
+    return ModelRecipe(name, estimator, params, class_weight, target)
+
+
+def registered() -> tuple[str, ...]:
+    """The names of the registered models."""
+    return tuple(TABLE)
+
+
+def default_space(estimator: str) -> dict[str, Any]:
+    """The documented search space in the spec's syntax; empty for the user's own code."""
+    return deepcopy(dict(TABLE[estimator].space)) if estimator in TABLE else {}
+
+
+def default_params(estimator: str) -> dict[str, Any]:
+    """The parameters that we set unless the user does; empty for the user's own code."""
+    return deepcopy(dict(TABLE[estimator].params)) if estimator in TABLE else {}
+
+
+def make_recipe(
+    name: str, estimator: str, params: Mapping[str, Any], class_weight: object, folder: Path
+) -> ModelRecipe:
+    """A recipe whose model exists and can be weighed as asked.
+
+    ``folder`` is where relative files are looked for.
+
+    Raises:
+        ModelError: an unknown name, a missing extra, no model, class weights it cannot take.
+        CodeError: the reference leads nowhere, or its file fails.
+    """
+    check_class_weight(class_weight)
+    if estimator in TABLE:
+        _check_extra(estimator)
+        recipe = ModelRecipe(name, estimator, dict(params), class_weight)
+        _check_weighing(recipe, recipe.params)
+        return recipe
+    if ":" not in estimator and not estimator.endswith(".py"):
+        raise ModelError(_unknown_model(estimator))
+    target = load_object(estimator, folder)
+    check_target(target, estimator)
+    return ModelRecipe(name, estimator, dict(params), class_weight, target)
+
+
+def check_params(recipe: ModelRecipe, names: Iterable[str]) -> list[str]:
+    """One line for each parameter name that the model does not have, with the nearest it has."""
+    names = [name for name in names if name != "class_weight"]
+    if recipe.target is not None:
+        return unknown_names(recipe.target, recipe.params, names)
+    entry = TABLE[recipe.estimator]
+    shown = inspect.signature(_factory(recipe.estimator)).parameters.values()
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    known = {each.name for each in shown if each.kind not in variable} | set(entry.also)
+    if recipe.estimator == "xgboost":  # its signature shows a few, its base class the others
+        known |= set(_factory("xgboost")().get_params())
+    return [
+        f"{recipe.estimator} has no parameter {name!r}{nearest(name, known)}"
+        for name in names
+        if name not in known
+    ]
+
+
+def build(
+    recipe: ModelRecipe,
+    params: Mapping[str, Any],
+    columns: Sequence[Column],
+    classes: Sequence[str],
+    target_train: Ints,
+    *,
+    threads: int,
+    seed: int,
+) -> FoldModel:
+    """An unfitted model for one fold: view of the data, estimator, class weights.
+
+    ``params`` are the configuration's; they win over the recipe's, which win over ours. A
+    ``class_weight`` among them counts where the recipe fixes none. ``target_train`` says which
+    classes the training rows hold.
+
+    Raises:
+        ModelError: fewer than two classes to learn, a model or class weight that cannot be used.
+        Exception: whatever the user's code raises when its model is made.
+    """
+    present = _present(target_train)
+    given, weight = _merged(recipe, params)
+    if recipe.target is not None:
+        model = make_model(recipe.target, given, recipe.estimator, threads=threads, seed=seed)
+        view = _user_view(model, columns)
+        rows, by_parameter = weight_route(model)
+        fit_keywords: dict[str, Any] = {}
+    else:
+        entry = TABLE[recipe.estimator]
+        given = _with_ours(entry, given, threads, seed)
+        fit_keywords = _tell_categories(recipe.estimator, given, columns)
+        model, view = _factory(recipe.estimator)(**given), _registered_view(entry, columns)
+        rows, by_parameter = ("sample_weight" if entry.weighs_rows else None), None
+    weights = class_weights(weight, classes)
+    if weights is not None and rows is None and by_parameter is None:
+        raise ModelError(f"{recipe.estimator} can weigh neither rows nor classes")
+    kind = ProbabilityModel if hasattr(model, "predict_proba") else DecisionModel
+    return kind(
+        recipe.estimator, model, view, len(classes), present, threads,
+        weights, rows, by_parameter, fit_keywords,
+    )  # fmt: skip
+
+
+def _present(target: Ints) -> Ints:
+    """The class codes that occur, ascending; at least two."""
+    present = np.unique(target)
+    if len(present) < 2:
+        raise ModelError(f"the {len(target)} training rows hold fewer than two classes")
+    return present
+
+
+def _merged(recipe: ModelRecipe, params: Mapping[str, Any]) -> tuple[dict[str, Any], object]:
+    """The user's parameters, searched over fixed ones, and the class weight apart."""
+    given = {**recipe.params, **params}
+    searched = given.pop("class_weight", None)
+    weight = recipe.class_weight if recipe.class_weight is not None else searched
+    _check_weighing(recipe, {**given, "class_weight": weight})
+    return given, weight
+
+
+def _unknown_model(estimator: str) -> str:
+    """The message for a name that is not registered."""
+    module, dot, name = estimator.rpartition(".")
+    if dot and module:
+        return f'no model {estimator!r}; did you mean "{module}:{name}"?'
+    return (
+        f"no model {estimator!r}{nearest(estimator, TABLE)} "
+        f'(registered: {", ".join(TABLE)}; or "module:Class", "file.py:function")'
+    )
+
+
+def _check_extra(estimator: str) -> None:
+    """Say how to install a model's optional dependency where it is missing."""
+    extra = TABLE[estimator].extra
+    if extra is not None and importlib.util.find_spec(TABLE[estimator].module) is None:
+        raise ModelError(f'{estimator} is not installed: pip install "quintain[{extra}]"')
+
+
+def _check_weighing(recipe: ModelRecipe, params: Mapping[str, Any]) -> None:
+    """Refuse a class weight that the model cannot take, or two of them."""
+    weight = recipe.class_weight
+    weight = params.get("class_weight") if weight is None else weight
+    if weight is None:
+        return
+    if recipe.target is None and not TABLE[recipe.estimator].weighs_classes:
+        able = ", ".join(name for name, entry in TABLE.items() if entry.weighs_classes)
+        raise ModelError(f"{recipe.estimator} cannot weigh classes; these can: {able}")
+    for own in OWN_CLASS_WEIGHTS:
+        if params.get(own) is not None:
+            raise ModelError(f"class_weight and {own} would both weigh classes; leave one out")
+
+
+def _factory(estimator: str) -> Target:
+    """The class of a registered model, imported now."""
+    _check_extra(estimator)
+    entry = TABLE[estimator]
+    return getattr(importlib.import_module(entry.module), entry.factory)
+
+
+def _with_ours(
+    entry: Registered, given: Mapping[str, Any], threads: int, seed: int
+) -> dict[str, Any]:
+    """The user's parameters and ours; ours give way to any name that means the same."""
+    ours = dict(entry.params)
+    if entry.threads:
+        ours[entry.threads] = threads
+    if entry.seed:
+        ours[entry.seed] = seed
+    for group in RIVALS:
+        if group & given.keys():
+            ours = {name: value for name, value in ours.items() if name not in group}
+    return {**ours, **given}
+
+
+def _tell_categories(
+    estimator: str, params: dict[str, Any], columns: Sequence[Column]
+) -> dict[str, Any]:
+    """Tell a model which columns are categories: in ``params``, or in the keywords returned."""
+    levels = [None if column.levels is None else len(column.levels) for column in columns]
+    if estimator == "xgboost":
+        params.setdefault("feature_types", ["q" if count is None else "c" for count in levels])
+    elif estimator == "hist_gradient_boosting":
+        most = min(_MOST_BINS, int(params.get("max_bins", _MOST_BINS)))
+        mask = [count is not None and count <= most for count in levels]
+        params.setdefault("categorical_features", mask if any(mask) else None)
+    elif estimator == "lightgbm":
+        _lightgbm_to_logging()
+        categories = [position for position, count in enumerate(levels) if count is not None]
+        return {"categorical_feature": categories} if categories else {}
+    return {}
+
+
+def _lightgbm_to_logging() -> None:
+    """LightGBM prints refused parameters to stdout, which belongs to ``--json``."""
+    import logging
+
+    import lightgbm
+
+    lightgbm.register_logger(logging.getLogger("lightgbm"))
+
+
+def _registered_view(entry: Registered, columns: Sequence[Column]) -> View:
+    """How a registered model sees the matrix."""
+    if entry.view == "codes":
+        return AsItIs(writable=entry.writable)
+    return Encoded(columns, impute=True, scale=entry.scale, sparse=entry.sparse)
+
+
+def _user_view(model: Estimator, columns: Sequence[Column]) -> View:
+    """A pipeline sees the table, any other model what its tags say it needs."""
+    if takes_table(model):
+        return Table(columns)
+    return Encoded(columns, impute=not takes_missing(model))

@@ -1,0 +1,234 @@
+"""The command line: one door where what can be mended becomes one line and exit code 2."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evaluators.errors import QuintainError
+
+if TYPE_CHECKING:
+    from quintain.result import Result
+
+MENDABLE, INTERRUPTED, SWEEP_FAILED = 2, 130, 1
+
+records_option = click.option(
+    "--records", metavar="URL", envvar="QUINTAIN_RECORDS",
+    help="Where the records are: a file or a database URL. Default: your user data folder.",
+)  # fmt: skip
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print exactly one JSON value on standard output."
+)
+runner_option = click.option(
+    "--runner", default="auto", show_default=True, metavar="NAME",
+    help="ray (Ray Tune), local (child processes), inline (this process), auto.",
+)  # fmt: skip
+address_option = click.option(
+    "--address", metavar="HOST:PORT", help="Join this running Ray cluster instead of starting one."
+)
+
+
+class Example(click.Command):
+    """A command whose help ends with an example."""
+
+    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.epilog = f"Example: {example}"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="quintain")
+def cli() -> None:
+    """Search hyperparameters on one machine or a Ray cluster; every trial with score and cost."""
+
+
+@cli.command(cls=Example, example="quintain init loans.csv --target default")
+@click.argument("data")
+@click.option("--target", required=True, help="The column to predict.")
+@click.option("--output", type=click.Path(path_type=Path), help="Default: DATA's name with .toml.")
+@click.option("--force", is_flag=True, help="Replace a spec that is there.")
+def init(data: str, target: str, output: Path | None, force: bool) -> None:
+    """Write a commented spec for a table, after checking that it can be searched."""
+    from quintain.starting import write_starting_spec
+
+    path = write_starting_spec(data, target, output, force=force)
+    click.echo(f"wrote {path}; next: quintain run {path}")
+
+
+@cli.command(cls=Example, example="quintain run adult.toml --runner local")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Only validate the spec, and its data if it is there.")
+@runner_option
+@address_option
+@records_option
+@json_option
+def run(
+    spec: Path, check: bool, runner: str, address: str | None, records: str | None, as_json: bool
+) -> None:
+    """Search: live progress, then the best trials with score and cost in one row."""
+    if check:
+        from quintain.prepare import prepare
+        from search.spec import read_spec
+
+        prepared = prepare(read_spec(spec))
+        sentence = f"{spec} is fine: {prepared.dataset.rows} rows to search"
+        click.echo(
+            json.dumps({"valid": True, "rows": prepared.dataset.rows}) if as_json else sentence
+        )
+        return
+    from quintain import sweeps
+
+    _finish(
+        sweeps.run(
+            spec, runner=runner, address=address, records=records, watcher=_progress(as_json)
+        ),
+        as_json,
+    )
+
+
+@cli.command(cls=Example, example="quintain resume adult-income-7")
+@click.argument("sweep")
+@runner_option
+@address_option
+@records_option
+@json_option
+def resume(
+    sweep: str, runner: str, address: str | None, records: str | None, as_json: bool
+) -> None:
+    """Go on with a sweep whose driver was stopped or killed; nothing recorded runs again."""
+    from quintain import sweeps
+
+    _finish(
+        sweeps.resume(
+            sweep, runner=runner, address=address, records=records, watcher=_progress(as_json)
+        ),
+        as_json,
+    )
+
+
+@cli.command(name="list", cls=Example, example="quintain list")
+@records_option
+@json_option
+def list_(records: str | None, as_json: bool) -> None:
+    """Every sweep of the store, newest first."""
+    from quintain.listing import rows, table
+    from search.records import Records
+
+    with Records.open(records, create=False) as store:
+        found = rows(store)
+        if as_json:
+            click.echo(json.dumps(found))
+        elif not found:
+            click.echo(f"no sweeps in {store.place}; start one with quintain run SPEC")
+        else:
+            _console().print(table(found))
+
+
+@cli.command(cls=Example, example="quintain show adult-income-7 --json")
+@click.argument("sweep")
+@records_option
+@json_option
+def show(sweep: str, records: str | None, as_json: bool) -> None:
+    """One sweep: how it stands, its best trial, what it cost."""
+    from quintain.sweeps import open_sweep
+
+    result = open_sweep(sweep, records=records)
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+        return
+    from search.report import summary
+
+    _console().print(summary(result.view))
+
+
+@cli.command(cls=Example, example="quintain trials adult-income-7 --json")
+@click.argument("sweep")
+@click.option("--traceback", type=int, metavar="TRIAL", help="Show why this trial failed, in full.")
+@records_option
+@json_option
+def trials(sweep: str, traceback: int | None, records: str | None, as_json: bool) -> None:
+    """Every trial of a sweep: state, cause of failure, scores and cost."""
+    from quintain.sweeps import open_sweep
+
+    view = open_sweep(sweep, records=records).view
+    if traceback is not None:
+        from quintain.listing import traceback_of
+
+        click.echo(traceback_of(view, traceback))
+    elif as_json:
+        click.echo(json.dumps(view.trials_json()))
+    else:
+        from search.report import trials_table
+
+        _console().print(trials_table(view))
+
+
+@cli.command(cls=Example, example="quintain report adult-income-7")
+@click.argument("sweep")
+@records_option
+@json_option
+def report(sweep: str, records: str | None, as_json: bool) -> None:
+    """The whole report of a sweep."""
+    from quintain.sweeps import open_sweep
+
+    result = open_sweep(sweep, records=records)
+    if as_json:
+        click.echo(json.dumps(result.to_json() | {"trials": result.view.trials_json()}))
+        return
+    from search.report import report
+
+    _console().print(report(result.view))
+
+
+def _console(*, stderr: bool = False) -> Any:
+    """A terminal of at least 80 columns; a pipe gets no colour and no folding at 80."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else 120)
+
+
+def _progress(as_json: bool) -> Any:
+    """Progress on standard error, so that standard output is the answer alone."""
+    from quintain.progress import Progress
+
+    return Progress(_console(stderr=True))
+
+
+def _finish(result: "Result", as_json: bool) -> None:
+    """Print what a finished sweep says and leave with its exit code."""
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+    else:
+        from search.report import report
+
+        _console().print(report(result.view))
+    if result.state == "failed":
+        sys.exit(SWEEP_FAILED)
+    if result.state == "stopped":
+        sys.exit(INTERRUPTED)
+
+
+def main() -> None:
+    """The program ``quintain``."""
+    try:
+        cli(standalone_mode=False)
+    except QuintainError as error:
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
+        sys.exit(MENDABLE)
+    except click.exceptions.Abort:
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)  # the reader had enough, as in `quintain trials X | head`
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""``quintain list``: every sweep of a store in a row of its own."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from evaluators.errors import QuintainError
+from search.records import Records
+from search.view import SweepView
+
+
+def rows(store: Records) -> list[dict[str, Any]]:
+    """One object a sweep, newest first."""
+    return [
+        {
+            "sweep": found.id,
+            "state": found.state,
+            "created": datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds"),
+            "metric": found.header.get("metric"),
+            "best": (found.last.get("summary") or {}).get("best"),
+            "trial_counts": (found.last.get("summary") or {}).get("counts"),
+            "budget": found.header.get("budget"),
+            "runner": found.header.get("runner"),
+            "rows": found.header.get("rows_searched"),
+            "note": found.header.get("note"),
+        }
+        for found in store.sweeps()
+    ]
+
+
+def table(found: list[dict[str, Any]]) -> Table:
+    """The same for a person."""
+    shown = Table(box=None, header_style="dim")
+    for column in ("sweep", "state", "started (UTC)", "trials", "metric", "selection score"):
+        shown.add_column(column, justify="right" if column == "trials" else "left")
+    for row in found:
+        counts, best = row["trial_counts"], row["best"]
+        ended = "" if counts is None else str(sum(counts.values()) - counts["cancelled"])
+        score = "" if best is None or best["score"] is None else f"{best['score']:.4f}"
+        style = {"failed": "red", "interrupted": "yellow", "running": "green"}.get(row["state"], "")
+        shown.add_row(
+            row["sweep"], Text(row["state"], style), row["created"][:16].replace("T", " "),
+            f"{ended}/{row['budget']}" if ended else f"?/{row['budget']}", row["metric"], score,
+        )  # fmt: skip
+    return shown
+
+
+def traceback_of(view: SweepView, number: int) -> str:
+    """Why one trial failed, in full.
+
+    Raises:
+        QuintainError: there is no such trial, or it did not fail.
+    """
+    for trial in view.trials:
+        if trial.trial == number:
+            if trial.cause is None:
+                raise QuintainError(
+                    f"trial {number} of {view.id} is {trial.state}, it has no cause"
+                )
+            return trial.traceback or f"{trial.cause}: {trial.reason} (no traceback: none was left)"
+    raise QuintainError(f"{view.id} has no trial {number}; it has {len(view.trials)}, from 0")

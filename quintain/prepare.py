@@ -1,0 +1,196 @@
+"""From a spec to everything a sweep needs: rows, folds, metrics, models, baseline.
+
+Whatever can be refused is refused here, before anything is written.
+"""
+
+import hashlib
+import os
+import platform
+import socket
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from evaluators.baseline import Baseline, baseline
+from evaluators.crossval import Assignment
+from evaluators.data import load
+from evaluators.errors import QuintainError
+from evaluators.holdout import locked_rows
+from evaluators.metrics import Metric, default_metric, resolve, standard_set
+from evaluators.models import ModelRecipe, check_params, make_recipe
+from evaluators.splits import SplitPlan, make_splits, natural_splitter
+from evaluators.types import Dataset, Split, Warned
+from search.errors import SpecError
+from search.policy import Policy, StopRules
+from search.space import Space
+from search.spec import Spec, folds_key, space_of
+
+LIBRARIES = ("quintain", "ray", "optuna", "scikit-learn", "xgboost", "pandas", "numpy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A sweep that can start. ``dataset`` holds the development rows only."""
+
+    spec: Spec
+    space: Space
+    dataset: Dataset
+    rows_locked: int
+    splits: list[Split]
+    assignment: Assignment
+    baseline: Baseline
+    warnings: tuple[Warned, ...]
+
+    @property
+    def objective(self) -> Metric:
+        """The metric that ranks trials."""
+        return self.assignment.metrics[0]
+
+    @property
+    def positive_share(self) -> float | None:
+        """Share of the positive class among the rows searched; None if not binary."""
+        return float(self.dataset.target.mean()) if self.dataset.binary else None
+
+    def policy(self, slots: int) -> Policy:
+        """The spec's budgets and rules for a sweep on so many slots."""
+        search = self.spec.search
+        stop = search.stop_when
+        rules = StopRules(stop.metric, stop.no_gain_for, stop.failed_limit(search.trials))
+        return Policy(
+            budget=search.trials, objective=self.objective.name,
+            direction=self.objective.direction, slots=slots, timeout_s=search.timeout,
+            trial_timeout_s=search.trial_timeout, stop=rules, deterministic=search.deterministic,
+        )  # fmt: skip
+
+    def header(self, runner: str) -> dict[str, Any]:
+        """What the record says of the sweep before its first trial."""
+        data, spec = self.dataset, self.spec
+        return {
+            "spec": spec.to_json(),
+            "folder": str(spec.folder),
+            "note": spec.note,
+            "metric": self.objective.name,
+            "metrics": [metric.name for metric in self.assignment.metrics],
+            "direction": self.objective.direction,
+            "positive": data.classes[1] if data.binary else None,
+            "positive_share": self.positive_share,
+            "classes": list(data.classes),
+            "columns": [column.name for column in data.columns],
+            "rows_searched": data.rows,
+            "rows_locked": self.rows_locked,
+            "fingerprint": data.fingerprint,
+            "folds": len(self.splits) // spec.evaluate.repeats,
+            "repeats": spec.evaluate.repeats,
+            "runner": runner,
+            "machine": machine(),
+            "budget": spec.search.trials,
+            "seed": spec.search.seed,
+        }
+
+
+def prepare(spec: Spec, data: Any = None) -> Prepared:
+    """Read the data, lock the hold-out, make folds, resolve metrics and models.
+
+    ``data``: a DataFrame or (X, y) in place of the spec's source.
+    """
+    recipes = _recipes(spec)
+    whole = read_data(spec, data)
+    development, locked, lock_warnings = locked_rows(whole, spec.holdout.test_size)
+    dataset = whole if not len(locked) else whole.take(development)
+    metrics = _metrics(spec, dataset)
+    splits, split_warnings = make_splits(_plan(spec, dataset), dataset)
+    resources = spec.resources
+    assignment = Assignment(
+        recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
+        fit_seconds=spec.search.trial_timeout, memory_mb=resources.memory_limit_mb,
+    )  # fmt: skip
+    return Prepared(
+        spec, space_of(spec), dataset, len(locked), splits, assignment,
+        baseline(metrics, dataset, splits),
+        (*dataset.warnings, *lock_warnings, *split_warnings),
+    )  # fmt: skip
+
+
+def read_data(spec: Spec, data: Any = None) -> Dataset:
+    """The whole table the spec names, hold-out included."""
+    part = spec.data
+    return load(
+        part.source if data is None else data, part.target, positive=part.positive,
+        drop=tuple(part.drop), group_column=part.group_column, time_column=part.time_column,
+        weight_column=part.weight_column, folder=spec.folder, rows=part.rows,
+    )  # fmt: skip
+
+
+def _plan(spec: Spec, dataset: Dataset) -> SplitPlan:
+    """Folds by the spec; their seed by what stands in it, so that sweeps on the same data pair."""
+    evaluate = spec.evaluate
+    splitter = evaluate.splitter
+    if splitter == "auto":
+        splitter = natural_splitter(dataset)
+    match evaluate.folds_seed:
+        case "auto":
+            key = f"{dataset.fingerprint} {folds_key(spec)}".encode()
+            seed = int.from_bytes(hashlib.sha256(key).digest()[:4])
+        case "new":
+            seed = int.from_bytes(os.urandom(4))
+        case number:
+            seed = number
+    return SplitPlan(splitter, evaluate.folds, evaluate.repeats, seed, spec.folder)
+
+
+def _metrics(spec: Spec, dataset: Dataset) -> tuple[Metric, ...]:
+    """The objective first, then the others, each once."""
+    evaluate, binary = spec.evaluate, dataset.binary
+    share = float(dataset.target.mean()) if binary else None
+    name = evaluate.metric or default_metric(share, binary)
+    objective = resolve(name, binary=binary, direction=evaluate.direction, folder=spec.folder)
+    others = evaluate.metrics if evaluate.metrics is not None else standard_set(binary)
+    problems, found = [], {objective.name: objective}
+    for position, other in enumerate(others):
+        try:
+            metric = resolve(other, binary=binary, folder=spec.folder)
+        except QuintainError as error:
+            problems.append(f"$.evaluate.metrics[{position}]: {error}")
+        else:
+            found.setdefault(metric.name, metric)
+    if problems:
+        raise SpecError(problems)
+    return tuple(found.values())
+
+
+def _recipes(spec: Spec) -> dict[str, ModelRecipe]:
+    """Every model of the spec, its parameters checked; all problems at once."""
+    problems, recipes = [], {}
+    space = space_of(spec)
+    for position, block in enumerate(spec.model):
+        at = f"$.model[{position}]"
+        try:
+            recipe = make_recipe(
+                block.name, block.estimator, block.params, block.fixed_class_weight, spec.folder
+            )
+        except QuintainError as error:
+            problems.append(f"{at}.estimator: {error}")
+            continue
+        recipes[block.name] = recipe
+        searched = [p.name for p in space.models[block.name] if p.name != "class_weight"]
+        problems += [f"{at}.params: {said}" for said in check_params(recipe, block.params)]
+        problems += [f"{at}.space: {said}" for said in check_params(recipe, searched)]
+    if problems:
+        raise SpecError(problems)
+    return recipes
+
+
+def machine() -> dict[str, Any]:
+    """The machine of the driver, and the versions that scores depend on."""
+    return {
+        "host": socket.gethostname(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cpus": psutil.cpu_count(),
+        "memory_mb": psutil.virtual_memory().total / 2**20,
+        "versions": {name: version(name) for name in LIBRARIES},
+        "folder": str(Path.cwd()),
+    }

@@ -1,0 +1,110 @@
+"""What ``quintain.run`` gives back."""
+
+from typing import TYPE_CHECKING, Any
+
+from evaluators.errors import QuintainError
+from search.view import SweepView
+from search.view_rows import TrialView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from evaluators.refit import FittedModel
+    from quintain.prepare import Prepared
+    from search.spec import Spec
+
+
+class Result:
+    """A sweep as its record tells it.
+
+    Attributes:
+        view: everything recorded, as frozen dataclasses.
+    """
+
+    def __init__(
+        self,
+        view: SweepView,
+        *,
+        spec: "Spec | None" = None,
+        data: Any = None,
+        prepared: "Prepared | None" = None,
+    ) -> None:
+        self.view = view
+        self._spec = spec
+        self._data = data
+        self._prepared = prepared
+
+    def __repr__(self) -> str:
+        best = self.view.best
+        score = (
+            "no trial completed" if best is None else f"best {self.view.metric} {best.score:.4f}"
+        )
+        return f"<Result {self.sweep}: {self.state}, {score}>"
+
+    @property
+    def sweep(self) -> str:
+        """The sweep's id."""
+        return self.view.id
+
+    @property
+    def state(self) -> str:
+        """How the sweep stands."""
+        return self.view.state
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """Parameters of the best trial, its model under the key ``model``.
+
+        Raises:
+            QuintainError: no trial has completed.
+        """
+        best = self._best()
+        return {"model": best.model, **best.params}
+
+    @property
+    def estimate(self) -> dict[str, Any] | None:
+        """The honest score of the winner; None until finalists are scored on fresh folds.
+
+        The selection score in ``trials`` is the best of many on the same folds: optimistic.
+        """
+        estimate: dict[str, Any] | None = self.to_json()["estimate"]
+        return estimate
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """One row a trial, as ``quintain trials --json`` prints them."""
+        import pandas as pd
+
+        return pd.DataFrame(self.view.trials_json())
+
+    def report(self) -> str:
+        """The report as text."""
+        from search.report import report_text
+
+        return report_text(self.view)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``quintain run --json`` prints."""
+        return self.view.to_json()
+
+    def fit(self) -> "FittedModel":
+        """The best configuration, refitted on all rows that were searched, hold-out excluded."""
+        from evaluators.refit import refit
+        from evaluators.types import Configuration
+        from quintain.prepare import prepare
+        from quintain.sweeps import spec_of
+
+        best = self._best()
+        if self._prepared is None:
+            spec = self._spec or spec_of(self.view.header)
+            self._prepared = prepare(spec, self._data)
+        found, known = self._prepared.dataset.fingerprint, self.view.header["fingerprint"]
+        if found != known:
+            raise QuintainError(f"the data of {self.sweep} has changed since it was searched")
+        configuration = Configuration(best.model, best.params)
+        return refit(self._prepared.assignment, self._prepared.dataset, configuration)
+
+    def _best(self) -> TrialView:
+        if self.view.best is None:
+            raise QuintainError(f"no trial of {self.sweep} has completed: see quintain trials")
+        return self.view.best

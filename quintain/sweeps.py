@@ -1,0 +1,244 @@
+"""Running and resuming sweeps: the one way that the command line and Python share."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cluster.runner import Machine, Runner, Workload
+from evaluators.errors import DataError, QuintainError
+from quintain.result import Result
+from search.driver import Driver, Listener
+from search.entries import Entry
+from search.errors import RecordsError
+from search.records import Lease, Records
+from search.spec import Spec, read_spec
+from search.strategy import make_strategy
+from search.sweep import Sweep
+from search.view import SweepView, read_view
+
+if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
+    from quintain.prepare import Prepared
+
+#: Below this many predicted seconds of search, Ray would take longer to start than to help.
+LOCAL_BELOW_S = 10.0
+RUNNERS = ("auto", "ray", "local", "inline")
+
+
+class Watcher(Protocol):
+    """Whoever shows a sweep while it runs."""
+
+    def begin(self, view: SweepView, machine: Machine, budget: int, slots: int) -> Listener:
+        """The sweep is about to start; what to call after each event."""
+
+    def end(self) -> None:
+        """The search is over."""
+
+
+def run(
+    spec: str | Path | Mapping[str, Any],
+    data: Any = None,
+    *,
+    runner: str = "auto",
+    address: str | None = None,
+    records: str | None = None,
+    watcher: Watcher | None = None,
+) -> Result:
+    """Run one sweep to its end.
+
+    Args:
+        spec: a TOML file, or the same as a dict.
+        data: a DataFrame, or (X, y), in place of the spec's source.
+        runner: "ray" (Ray Tune), "local" (child processes), "inline" (this process), or "auto".
+        address: a running Ray cluster to join; implies the ray runner.
+        records: where to keep the record; default: QUINTAIN_RECORDS, else the user's data folder.
+        watcher: shows progress.
+
+    Raises:
+        QuintainError: something that can be mended; nothing was written unless trials had begun.
+    """
+    from quintain.prepare import prepare
+
+    loaded = read_spec(_with_source(spec, data))
+    prepared = prepare(loaded, data)
+    chosen = choose_runner(runner, address, prepared)
+    try:
+        machine = chosen.prepare()
+        with Records.open(records) as store:
+            sweep_id = store.create(loaded.name, prepared.header(chosen.name))
+            return _search(prepared, chosen, machine, store, sweep_id, watcher, data)
+    finally:
+        chosen.close()
+
+
+def resume(
+    sweep: str,
+    data: Any = None,
+    *,
+    runner: str = "auto",
+    address: str | None = None,
+    records: str | None = None,
+    watcher: Watcher | None = None,
+) -> Result:
+    """Go on with a sweep that was interrupted or stopped; nothing recorded runs again.
+
+    Raises:
+        RecordsError: no such sweep, or it is complete.
+        LeaseError: its driver is still alive.
+        DataError: the data is not what it was.
+    """
+    from quintain.prepare import prepare
+
+    with Records.open(records, create=False) as store:
+        sweep_id = store.resolve(sweep)
+        state = store.state(sweep_id)
+        if state in ("completed", "failed"):
+            raise RecordsError(f"{sweep_id} is {state}: there is nothing to resume")
+        if state == "running":
+            store.acquire(sweep_id).release()  # tells who is driving it
+        header = store.header(sweep_id)
+        spec = spec_of(header)
+        prepared = prepare(spec, data)
+        if prepared.dataset.fingerprint != header["fingerprint"]:
+            raise DataError(
+                f"the data of {sweep_id} has changed since it began ({spec.data.source}): "
+                "start a new sweep with quintain run"
+            )
+        wanted = header["runner"] if runner == "auto" and address is None else runner
+        chosen = choose_runner(wanted, address, prepared)
+        try:
+            machine = chosen.prepare()
+            return _search(prepared, chosen, machine, store, sweep_id, watcher, data)
+        finally:
+            chosen.close()
+
+
+def open_sweep(sweep: str, *, records: str | None = None) -> Result:
+    """A sweep of the store as it stands now, running or not."""
+    with Records.open(records, create=False) as store:
+        return Result(read_view(store, store.resolve(sweep)))
+
+
+def spec_of(header: Mapping[str, Any]) -> Spec:
+    """The spec a sweep was started with, paths relative to where it stood then."""
+    spec: Spec = read_spec(header["spec"]).in_folder(Path(header["folder"]))
+    return spec
+
+
+def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runner:
+    """The runner by name; "auto" takes Ray unless the work is a matter of seconds."""
+    if name not in RUNNERS:
+        raise QuintainError(f"no runner is called {name!r}; there are {', '.join(RUNNERS)}")
+    resources = prepared.spec.resources
+    if name == "auto":
+        name = "ray" if address or _long(prepared) else "local"
+    if name == "ray":
+        from cluster.tune_runner import RayRunner
+
+        return RayRunner(address, resources.cpus_per_trial, resources.memory_limit_mb)
+    if address is not None:
+        raise QuintainError(f"--address needs the ray runner, not {name}")
+    if name == "local":
+        from cluster.local import LocalRunner
+
+        return LocalRunner(_asked_slots(prepared.spec), resources.cpus_per_trial)
+    from cluster.inline import InlineRunner
+
+    return InlineRunner()
+
+
+def _long(prepared: "Prepared") -> bool:
+    """Whether the search is predicted to take longer than Ray takes to start."""
+    from evaluators.pilot import predicted_trial_s
+
+    trial_s = predicted_trial_s(prepared.assignment, prepared.dataset, prepared.splits)
+    return trial_s is None or trial_s * prepared.spec.search.trials >= LOCAL_BELOW_S
+
+
+def _search(
+    prepared: "Prepared", runner: Runner, machine: Machine, store: Records, sweep_id: str,
+    watcher: Watcher | None, data: Any,
+) -> Result:  # fmt: skip
+    """Drive one sweep, new or resumed, until it ends; a second driver is refused."""
+    spec = prepared.spec
+    slots = _slots(spec, machine)
+    with store.acquire(sweep_id) as lease:
+        entries = list(store.entries(sweep_id))
+        _open_record(prepared, runner, store, sweep_id, lease, entries, slots)
+        before = read_view(store, sweep_id)
+        sweep = Sweep(
+            prepared.policy(slots),
+            make_strategy(
+                spec.search.sampler, prepared.space, direction=prepared.objective.direction,
+                trials=spec.search.trials, seed=spec.search.seed,
+                resumed=sum(entry.kind == "asked" for entry in entries),
+            ),
+            entries, started_at=time.time(), earlier_s=before.wall_s,
+        )  # fmt: skip
+        listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
+        driver = Driver(sweep, store, sweep_id, lease, listeners)
+        workload = Workload(prepared.assignment, prepared.dataset, prepared.splits)
+        try:
+            driver.poll()
+            with stopped_by_ctrl_c(driver.stop):
+                runner.run(driver, workload, slots)
+        finally:
+            if watcher:
+                watcher.end()
+    return Result(read_view(store, sweep_id), spec=spec, data=data, prepared=prepared)
+
+
+def _slots(spec: Spec, machine: Machine) -> int:
+    """Packs at a time: what the machine has, unless the spec says less."""
+    most = max(1, machine.cpus // spec.resources.cpus_per_trial)
+    return min(_asked_slots(spec) or most, most)
+
+
+def _asked_slots(spec: Spec) -> int | None:
+    """``max_concurrent`` as a number; None for "auto"."""
+    asked = spec.search.max_concurrent
+    return None if asked == "auto" else int(asked)
+
+
+def _open_record(
+    prepared: "Prepared", runner: Runner, store: Records, sweep_id: str, lease: Lease,
+    entries: Sequence[Entry], slots: int,
+) -> None:  # fmt: skip
+    """The first entries of a run: that it runs, and once, its baseline and warnings."""
+    now = time.time()
+    state = {"state": "running", "runner": runner.name, "max_concurrent": slots}
+    opening = [Entry("state", now, state)]
+    if not entries:
+        opening.append(Entry("baseline", now, asdict(prepared.baseline)))
+        opening += [Entry("warning", now, asdict(warned)) for warned in prepared.warnings]
+    store.append(sweep_id, opening, lease)
+
+
+@contextmanager
+def stopped_by_ctrl_c(stop: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C asks the sweep to stop, the second one interrupts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def first(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop("Ctrl-C")
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:
+    """A dict without a source is complete when the data is given as an object."""
+    if data is None or not isinstance(spec, Mapping):
+        return spec
+    part = {"source": "(in memory)", "target": "target"} | dict(spec.get("data", {}))
+    return {**spec, "data": part}

@@ -1,0 +1,42 @@
+"""Packs under way, and what a report about one becomes in the record."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from evaluators.types import Outcome
+from search.events import Item, Pack, PackReported
+
+
+@dataclass(slots=True)
+class Flight:
+    """A pack that was handed out."""
+
+    pack: Pack
+    dispatched_at: float
+    started_at: float | None = None
+    worker: str = ""
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The configurations on board."""
+        return self.pack.items
+
+
+def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[str, Any]:
+    """The body of an "ended" entry, but for state and cause.
+
+    ``queue_s``: from hand-out to the worker's start. ``overhead_s``: what the pack took beyond the
+    worker's own time on it, shared by its items.
+    """
+    started_at = event.time if flight.started_at is None else flight.started_at
+    overhead = max(0.0, event.time - started_at - event.report.busy_s)
+    return {
+        "scores": dict(outcome.scores),
+        "folds": {name: list(scores) for name, scores in outcome.folds.items()},
+        "confusion": [list(row) for row in outcome.confusion],
+        "resources": asdict(outcome.resources),
+        "queue_s": max(0.0, started_at - flight.dispatched_at),
+        "overhead_s": overhead / len(flight.items),
+        "worker": flight.worker,
+        "warnings": list(outcome.warnings),
+    }

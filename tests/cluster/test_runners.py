@@ -1,0 +1,183 @@
+"""Every runner keeps the same promises, under the real faults."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cluster.inline import InlineRunner
+from cluster.local import LocalRunner
+from cluster.runner import Workload
+from cluster.simulated import Happening, SimulatedRunner, VirtualClock
+from evaluators.crossval import Assignment
+from evaluators.metrics import resolve
+from evaluators.models import make_recipe
+from evaluators.splits import SplitPlan, make_splits
+from evaluators.types import Column, Dataset, Failure, Outcome, Resources
+from search.driver import Driver
+from search.policy import Policy, StopRules
+from search.records import Records
+from search.space import Choice, Parameter, Space
+from search.strategy import make_strategy
+from search.sweep import Sweep
+
+HERE = Path(__file__).parent
+LIMIT_S = 3.0
+#: What each behaviour of tests/cluster/faulty.py must be recorded as.
+CAUSES = {
+    "fine": None,
+    "error": "user_code",
+    "nan": "numeric",
+    "memory_error": "out_of_memory",
+    "sleep": "timeout",
+    "hold_gil": "timeout",
+    "segfault": "crashed",
+    "kill": "worker_lost",
+    "kill_once": None,
+}
+#: Those that an own process cannot survive.
+DEADLY = ("sleep", "hold_gil", "segfault", "kill", "kill_once")
+
+
+def simulate(item):
+    """The same behaviours, planned."""
+    behaviour = item.configuration.params["behaviour"]
+    fine = Outcome({"roc_auc": 0.9}, {"roc_auc": [0.9]}, resources=Resources(wall_s=0.01))
+    match behaviour:
+        case "fine":
+            return Happening(0.01, fine)
+        case "kill_once":
+            return Happening(0.01, fine if item.attempt else "killed")
+        case "kill":
+            return Happening(0.01, "killed")
+        case "segfault":
+            return Happening(0.01, "segfault")
+        case "sleep":
+            late = Outcome(failure=Failure("timeout", "still fitting"))
+            return Happening(LIMIT_S, late, spent=True)
+        case "hold_gil":
+            return Happening(LIMIT_S + 1, "killed")
+    return Happening(0.01, Outcome(failure=Failure(CAUSES[behaviour], behaviour)))
+
+
+def make_runner(name):
+    if name == "inline":
+        return InlineRunner()
+    if name == "local":
+        return LocalRunner(2)
+    if name == "simulated":
+        return SimulatedRunner(simulate, 2, VirtualClock())
+    from cluster.tune_runner import RayRunner
+
+    return RayRunner()
+
+
+@pytest.fixture(params=["inline", "local", "simulated", "ray"])
+def runner(request):
+    if request.param == "ray":
+        request.getfixturevalue("ray_here")
+    made = make_runner(request.param)
+    made.prepare()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def workload():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 2))
+    target = (values[:, 0] + rng.normal(size=300) > 0).astype(np.int32)
+    dataset = Dataset(values, target, (Column("a"), Column("b")), ("no", "yes"))
+    splits, _ = make_splits(SplitPlan(folds=3), dataset)
+    recipe = make_recipe("faulty", "faulty.py:Faulty", {}, None, HERE)
+    metrics = (resolve("roc_auc", binary=True), resolve("f1", binary=True))
+    assignment = Assignment({"faulty": recipe}, metrics, fit_seconds=LIMIT_S)
+    return Workload(assignment, dataset, splits)
+
+
+def run_grid(runner, workload, space, *, pace_s=None, slots=2, budget=100):
+    clock = getattr(runner, "clock", None)
+    timing = {} if clock is None else {"clock": clock}
+    policy = Policy(
+        budget=budget, objective="roc_auc", direction="maximize", slots=slots,
+        trial_timeout_s=LIMIT_S, stop=StopRules(failed=1000),
+    )  # fmt: skip
+    strategy = make_strategy("grid", space, direction="maximize", trials=budget, seed=0)
+    sweep = Sweep(policy, strategy, started_at=0.0 if clock else time.time())
+    if pace_s is not None:
+        sweep.pace.learn("faulty", pace_s)
+    with Records.open() as store:
+        sweep_id = store.create("runner", {"metric": "roc_auc"})
+        with store.acquire(sweep_id) as lease:
+            driver = Driver(sweep, store, sweep_id, lease, **timing)
+            runner.run(driver, workload, slots)
+        return sweep, store.entries(sweep_id)
+
+
+def test_every_fault_has_its_label_and_the_sweep_goes_on(runner, workload, tmp_path):
+    """Each behaviour ends as CAUSES says, with a reason, and everything else completes."""
+    inline = runner.name == "inline"
+    behaviours = [b for b in CAUSES if not (inline and b in DEADLY)]
+    space = Space({
+        "faulty": (
+            Parameter("behaviour", Choice(tuple(behaviours))),
+            Parameter("marks", Choice((str(tmp_path / "mark"),))),
+        )
+    })  # fmt: skip
+    sweep, entries = run_grid(runner, workload, space)
+    assert sweep.state == "completed"
+    ended = {e.trial: e.body for e in entries if e.kind == "ended"}
+    found = {
+        trial.configuration.params["behaviour"]: ended[trial.number].get("cause")
+        for trial in sweep.trials
+    }
+    assert found == {behaviour: CAUSES[behaviour] for behaviour in behaviours}
+    assert all(body["reason"] for body in ended.values() if body["state"] == "failed")
+
+
+@pytest.mark.parametrize("fault", ["segfault", "sleep", "error", "kill"])
+def test_item_seven_of_a_pack_costs_the_others_nothing(runner, workload, fault, tmp_path):
+    """In a pack of 16 the seventh fails with its own label; the other 15 complete."""
+    if runner.name == "inline" and fault in DEADLY:
+        pytest.skip("inline is excused from kills")
+    options = [f"fine{n}" for n in range(16)]
+    options[6] = fault
+    recipe = make_recipe("faulty", "faulty.py:Faulty", {}, None, HERE)
+    work = replace(workload, assignment=replace(workload.assignment, recipes={"faulty": recipe}))
+    if isinstance(runner, SimulatedRunner):
+        plain = runner.simulate
+
+        def tolerant(item):
+            name = item.configuration.params["behaviour"]
+            fine = type(item.configuration)("faulty", {"behaviour": "fine"})
+            known = item if name in CAUSES else type(item)(item.trial, item.attempt, fine)
+            return plain(known)
+
+        runner.simulate = tolerant
+    space = Space({"faulty": (Parameter("behaviour", Choice(tuple(options))),)})
+    _, entries = run_grid(runner, work, space, pace_s=0.001, slots=1, budget=16)
+    packs = {e.time for e in entries if e.kind == "started" and e.attempt == 0}
+    assert len(packs) == 1, "all sixteen travelled together"
+    ended = {e.trial: e.body for e in entries if e.kind == "ended"}
+    assert {t: b["cause"] for t, b in ended.items() if b["state"] == "failed"} == {6: CAUSES[fault]}
+    assert sum(b["state"] == "completed" for b in ended.values()) == 15
+
+
+def test_a_trial_carries_its_scores_and_its_cost(runner, workload):
+    """A completed trial has scores, folds, confusion, seconds and memory, whoever ran it."""
+    if runner.name == "simulated":
+        pytest.skip("its outcomes are planned")
+    space = Space({"faulty": (Parameter("x", Choice((1.0, 2.0))),)})
+    _, entries = run_grid(runner, workload, space)
+    for body in [e.body for e in entries if e.kind == "ended"]:
+        assert body["scores"]["roc_auc"] > 0.6
+        assert len(body["folds"]["f1"]) == 3
+        assert sum(map(sum, body["confusion"])) == 300
+        cost = body["resources"]
+        assert cost["wall_s"] > 0
+        assert 10 < cost["peak_mb"] < 2000
+        assert body["overhead_s"] >= 0
+        assert body["queue_s"] >= 0
+        assert body["oof"]

@@ -1,0 +1,536 @@
+"""The profiler against known truths: memory that was taken, seconds that were burnt."""
+
+import hashlib
+import mmap
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import psutil
+import pytest
+
+from evaluators import profiler
+from evaluators.family import LinuxFamily, PortableFamily, this_family
+from evaluators.memory import MemoryWatch, Peak
+from evaluators.process import MB, HighMark, LinuxProcess
+from evaluators.profiler import Profiler, Sampler
+from evaluators.types import Resources
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+needs_mark = pytest.mark.skipif(
+    not this_family().sees_short_peaks, reason="the kernel's mark cannot be reset here"
+)
+#: MB by which a peak may be off: what the allocator and the test itself take.
+NOISE = 12
+
+
+def peak_of(work):
+    """How far the peak of ``work`` lies above what the process has anyway, in MB."""
+    with Profiler() as before:
+        pass
+    with Profiler() as meter:
+        work()
+    return meter.resources.peak_mb - before.resources.peak_mb
+
+
+def burn(seconds):
+    """Use so many CPU seconds of this thread, mostly without the interpreter lock."""
+    block = bytes(1 << 20)
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        hashlib.sha256(block).digest()
+
+
+def touched_bytearray(size):
+    kept = bytearray(size)
+    time.sleep(0.05)
+    return len(kept)
+
+
+def ones(size):
+    kept = np.ones(size // 8)
+    time.sleep(0.05)
+    return kept.nbytes
+
+
+def one_call_with_the_lock(size):
+    """Taken, written and freed inside one C call, during which no other thread can run Python."""
+    return sum(map(len, map(bytearray, [size])))
+
+
+@pytest.mark.parametrize("megabytes", [50, 300])
+@pytest.mark.parametrize(
+    "allocate",
+    [touched_bytearray, ones, pytest.param(one_call_with_the_lock, marks=needs_mark)],
+)
+def test_a_short_peak_is_seen(allocate, megabytes):
+    """Memory that lives 50 ms, or for one C call that holds the interpreter lock, is measured."""
+    assert peak_of(lambda: allocate(megabytes * MB)) == pytest.approx(megabytes, abs=NOISE)
+
+
+@needs_mark
+def test_a_large_trial_leaves_no_peak_on_the_next():
+    """In a reused worker a small piece of work does not inherit the peak of a large one."""
+    assert peak_of(lambda: one_call_with_the_lock(300 * MB)) > 280
+    assert peak_of(lambda: touched_bytearray(5 * MB)) == pytest.approx(5, abs=NOISE)
+
+
+@linux
+def test_what_malloc_keeps_is_not_the_next_trials():
+    """Freed blocks that malloc kept are handed back first, unless the next is the same trial."""
+
+    def many_blocks():
+        blocks = [bytes(50_000) for _ in range(2500)]
+        fence = bytes(50_000)  # above them, so that malloc cannot give the rest back by itself
+        blocks.clear()
+        return fence
+
+    with Profiler() as before:
+        pass
+    fence = many_blocks()
+    with Profiler(fresh=False) as same_trial:
+        pass
+    with Profiler() as next_trial:
+        pass
+    assert len(fence) == 50_000
+    assert same_trial.resources.peak_mb > before.resources.peak_mb + 100
+    assert next_trial.resources.peak_mb == pytest.approx(before.resources.peak_mb, abs=NOISE)
+
+
+@linux
+def test_mapped_files_are_not_own_memory(tmp_path):
+    """Pages of a memory-mapped file, still mapped at the end or not, do not count."""
+    path = tmp_path / "shared.bin"
+    with path.open("wb") as file:
+        file.truncate(100 * MB)
+    kept = []
+
+    def read_and_keep():
+        kept.append(np.memmap(path, np.uint8, "r"))
+        assert not kept[0].any()
+
+    def read_and_close():
+        mapped = np.memmap(path, np.uint8, "r")
+        assert not mapped.any()
+        time.sleep(0.4)  # so that even a late sampler sees it once
+
+    assert peak_of(read_and_keep) < NOISE
+    kept.clear()
+    assert peak_of(read_and_close) < NOISE
+
+
+@linux
+def test_shared_arrays_are_not_own_memory():
+    """A shared-memory array paged in during the work is left out; what is own beside it is not."""
+    with mmap.mmap(-1, 100 * MB) as shared:
+        part = bytes(MB)
+
+        def fill():
+            for start in range(0, len(shared), MB):
+                shared[start : start + MB] = part
+
+        assert peak_of(fill) < NOISE
+        assert peak_of(lambda: one_call_with_the_lock(50 * MB)) == pytest.approx(50, abs=NOISE)
+
+
+@needs_mark
+def test_shared_pages_after_a_short_peak_do_not_hide_it():
+    """A short own peak is kept although mapped pages later fill the same room."""
+    with mmap.mmap(-1, 100 * MB) as shared:
+
+        def work():
+            one_call_with_the_lock(100 * MB)
+            time.sleep(0.3)  # a sample falls between the two
+            for start in range(0, len(shared), mmap.PAGESIZE):
+                shared[start] = 1
+
+        assert peak_of(work) == pytest.approx(100, abs=NOISE)
+
+
+@linux
+def test_without_the_kernels_mark_samples_remain():
+    """Where the mark of the highest memory cannot be reset, samples are taken, and it is said."""
+    watch, peak = MemoryWatch(LinuxFamily(HighMark("/proc/no-such-file"))), Peak()
+    assert not watch.sees_short_peaks
+    before = watch.look().own / MB
+    watch.begin(peak)
+    kept = bytearray(50 * MB)
+    assert not watch.look().exact
+    watch.end(peak)
+    assert peak.mb - before == pytest.approx(len(kept) / MB, abs=NOISE)
+
+
+@needs_mark
+def test_a_mark_that_cannot_be_reset_tells_a_record():
+    """An unsampled peak is seen if it is the process's highest so far, and not told twice."""
+    watch, record, later = MemoryWatch(LinuxFamily(HighMark("/proc/no-such-file"))), Peak(), Peak()
+    HighMark().reset()
+    watch.look()
+    watch.begin(record)
+    one_call_with_the_lock(100 * MB)
+    watch.end(record)
+    watch.begin(later)
+    one_call_with_the_lock(50 * MB)
+    watch.end(later)
+    assert record.mb - later.mb == pytest.approx(100, abs=NOISE)
+
+
+def test_the_profiler_says_when_short_peaks_may_be_missed(monkeypatch):
+    """The portable source (psutil) measures a peak that lasts, and is told apart."""
+    sampler = Sampler(MemoryWatch(PortableFamily()))
+    monkeypatch.setattr(profiler, "_shared", sampler)
+    with Profiler() as before:
+        pass
+    with Profiler() as meter:
+        kept = bytearray(50 * MB)
+        burn(0.2)
+    assert not meter.sees_short_peaks
+    used = meter.resources
+    assert used.peak_mb - before.resources.peak_mb == pytest.approx(len(kept) / MB, abs=NOISE)
+    assert used.cpu_s == pytest.approx(0.2, abs=0.15)
+    assert used.threads >= 1
+
+
+@pytest.mark.parametrize("family", [PortableFamily, this_family])
+def test_cpu_and_memory_of_a_living_child(family):
+    """Both sources count a child's memory and seconds while it lives."""
+    source = family()
+    before, cpu_before = source.sample(), source.cpu_s()
+    with child("kept = bytearray(100 << 20); burn(0.3)") as (process, used_s):
+        time.sleep(0.6)  # both sources list children at their own pace
+        own, _, threads, exact = source.sample()
+        assert source.cpu_s() - cpu_before == pytest.approx(used_s, abs=0.2)
+        assert own - before.own > 95 * MB
+        assert threads > before.threads
+        assert not exact
+        process.stdin.close()
+        process.wait()
+
+
+@contextmanager
+def child(code):
+    """A Python child that runs ``code``, tells its CPU seconds and waits for its stdin's end."""
+    code = (
+        "import sys, time\n"
+        "def burn(seconds):\n"
+        "    end = time.process_time() + seconds\n"
+        "    while time.process_time() < end: pass\n"
+        f"{code}\nprint(time.process_time(), flush=True)\nsys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            yield process, float(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_cpu_seconds_of_threads(threads):
+    """User and system seconds of all threads are counted, the sampler's own left out."""
+    began = time.process_time()
+    with Profiler() as meter:
+        workers = [threading.Thread(target=burn, args=(0.2,)) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    spent = time.process_time() - began
+    used = meter.resources
+    assert 0.2 * threads <= used.cpu_s <= spent
+    assert used.cpu_s + meter.cost_s == pytest.approx(spent, abs=0.02)
+    assert used.threads >= threads + 1
+
+
+def test_cpu_seconds_of_a_child_that_ended():
+    """A child that was waited for counts with exactly what the kernel charged for it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.process_time()
+    with Profiler() as meter, child("burn(0.3)") as (process, _):
+        process.stdin.close()
+        process.wait()
+    own_s = time.process_time() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    charged = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert charged > 0.3
+    assert meter.resources.cpu_s == pytest.approx(charged + own_s, abs=0.05)
+
+
+@linux
+def test_a_child_is_counted_once_though_it_ends_later():
+    """Seconds that a child used before are not counted again when it is waited for."""
+    with ExitStack() as stack:
+        with Profiler() as first:
+            process, used_s = stack.enter_context(child("burn(0.4)"))
+            time.sleep(0.1)
+        with Profiler() as second:
+            process.stdin.close()
+            process.wait()
+    assert first.resources.cpu_s == pytest.approx(used_s, abs=0.1)
+    assert second.resources.cpu_s < 0.2
+
+
+@linux
+def test_workers_of_joblib_that_stay_alive():
+    """The loky workers' seconds and memory count although nobody waits for them."""
+    from joblib import Parallel, delayed
+    from joblib.externals.loky import get_reusable_executor
+
+    def in_worker(seconds, megabytes):
+        kept = bytearray(megabytes << 20)
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            kept[-1] = 1
+        time.sleep(0.2)
+
+    def workers_s():
+        children = psutil.Process().children(recursive=True)
+        return sum(sum(child.cpu_times()[:2]) for child in children)
+
+    run = Parallel(n_jobs=2)
+    try:
+        run(delayed(in_worker)(0.01, 1) for _ in range(2))
+        with Profiler() as before:
+            pass
+        own_s, others_s = time.process_time(), workers_s()
+        with Profiler() as meter:
+            run(delayed(in_worker)(0.3, 100) for _ in range(2))
+        own_s, others_s = time.process_time() - own_s, workers_s() - others_s
+    finally:
+        get_reusable_executor().shutdown(wait=True)
+    assert others_s >= 0.55
+    assert meter.resources.cpu_s == pytest.approx(others_s + own_s, abs=0.1)
+    assert meter.resources.peak_mb - before.resources.peak_mb > 90
+
+
+@linux
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_forks_do_not_count_their_parents_memory_again():
+    """Pages that a forked child shares with its parent are counted once, its own beside them."""
+    fork = multiprocessing.get_context("fork")
+    with Profiler() as before:
+        pass
+    kept = np.ones(150 * MB // 8)
+    with Profiler() as meter:
+        forks = [fork.Process(target=touched_for_a_while) for _ in range(2)]
+        for each in forks:
+            each.start()
+        for each in forks:
+            each.join()
+    above = meter.resources.peak_mb - before.resources.peak_mb
+    assert [each.exitcode for each in forks] == [0, 0]
+    assert 150 + 60 < above < 150 + 2 * 60 + 60
+    assert kept[0] == 1
+
+
+def touched_for_a_while():
+    kept = bytearray(60 * MB)
+    time.sleep(0.6)
+    assert len(kept) == 60 * MB
+
+
+@linux
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_can_measure_too():
+    """A child forked while its parent is measured has a sampler of its own and is not stuck."""
+    with Profiler():
+        worker = multiprocessing.get_context("fork").Process(target=measure_and_check)
+        worker.start()
+        worker.join(60)
+    assert worker.exitcode == 0
+
+
+def measure_and_check():
+    assert peak_of(lambda: touched_bytearray(40 * MB)) == pytest.approx(40, abs=NOISE)
+
+
+def test_phases_add_up():
+    """A phase may come again; phases and the whole are wall seconds."""
+    with Profiler() as meter:
+        for _ in range(2):
+            with meter.phase("load"):
+                time.sleep(0.02)
+            with meter.phase("fit"):
+                time.sleep(0.05)
+        with meter.phase("score"):
+            time.sleep(0.03)
+    used = meter.resources
+    assert used.load_s >= 0.04
+    assert used.fit_s >= 0.1
+    assert used.score_s >= 0.03
+    assert used.wall_s >= used.load_s + used.fit_s + used.score_s
+
+
+def test_a_phase_that_raises_is_counted():
+    """A failing fit leaves its cost, and sampling ends with it."""
+
+    def failing_fit():
+        with meter, meter.phase("fit"):
+            kept = bytearray(50 * MB)
+            time.sleep(0.05)
+            raise ZeroDivisionError(len(kept))
+
+    meter = Profiler()
+    with pytest.raises(ZeroDivisionError):
+        failing_fit()
+    used = meter.resources
+    assert used.wall_s >= used.fit_s >= 0.05
+    assert used.peak_mb > 50
+    time.sleep(0.2)
+    assert meter.resources == used
+    assert profiler._sampler()._wanted == 0
+
+
+def test_figures_so_far():
+    """While a block still runs its figures grow, an open phase included; before it all are zero."""
+    meter = Profiler()
+    assert meter.resources == Resources()
+    with meter, meter.phase("fit"):
+        burn(0.05)
+        seen = []
+        reader = threading.Thread(target=lambda: seen.append(meter.resources))
+        reader.start()
+        reader.join()
+        burn(0.05)
+    assert seen[0].fit_s >= 0.05
+    assert seen[0].cpu_s >= 0.04
+    assert seen[0].peak_mb > 0
+    assert meter.resources.fit_s > seen[0].fit_s
+    assert meter.resources.cpu_s > seen[0].cpu_s
+
+
+@needs_mark
+def test_nested_profilers_are_both_right():
+    """An inner profiler sees its own part only, the outer one all of it."""
+    with Profiler() as before:
+        pass
+    base = before.resources.peak_mb
+    with Profiler() as outer:
+        one_call_with_the_lock(100 * MB)
+        with Profiler() as inner:
+            touched_bytearray(50 * MB)
+        with Profiler() as last:
+            burn(0.1)
+    assert outer.resources.peak_mb - base == pytest.approx(100, abs=NOISE)
+    assert inner.resources.peak_mb - base == pytest.approx(50, abs=NOISE)
+    assert last.resources.peak_mb - base == pytest.approx(0, abs=NOISE)
+    assert outer.resources.cpu_s >= inner.resources.cpu_s + last.resources.cpu_s
+
+
+def test_misuse_is_refused():
+    """A profiler measures one block; phases do not nest, and belong inside of it."""
+    meter = Profiler()
+    with pytest.raises(RuntimeError, match="outside of its block"), meter.phase("fit"):
+        raise AssertionError
+    with meter:
+        with pytest.raises(ValueError, match="one of load, fit, score"), meter.phase("fitt"):
+            raise AssertionError
+        with (
+            meter.phase("fit"),
+            pytest.raises(RuntimeError, match="inside phase 'fit'"),
+            meter.phase("score"),
+        ):
+            raise AssertionError
+    with pytest.raises(RuntimeError, match="make a new one"), meter:
+        raise AssertionError
+
+
+def test_the_cost_of_measuring_is_small():
+    """Entering and leaving cost well under a millisecond, sampling a small share of a core."""
+    costs = []
+    for _ in range(100):
+        with Profiler() as tiny:
+            pass
+        costs.append(tiny.cost_s)
+    assert sorted(costs)[50] < 0.001
+    with Profiler() as meter:
+        burn(0.4)
+    assert 0 < meter.cost_s < 0.03 * max(meter.resources.wall_s, meter.resources.cpu_s)
+
+
+def test_one_sampler_serves_all():
+    """However many profilers there are, one thread samples for them, and it rests between."""
+    for _ in range(20):
+        with Profiler():
+            pass
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count("quintain-sampler") <= 2  # one more stands in a test of this file
+    sampler = profiler._sampler()
+    deadline = time.monotonic() + 30
+    while sampler._wake.is_set() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    cost = sampler.cost_s
+    time.sleep(0.2)
+    assert sampler.cost_s == cost
+
+
+@linux
+def test_a_process_is_not_mistaken_for_its_successor():
+    """A process that has ended and was waited for raises, whatever runs under its number now."""
+    worker = subprocess.Popen(["sleep", "60"])
+    watched = LinuxProcess(worker.pid)
+    assert watched.reading() is not None
+    worker.kill()
+    os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+    assert watched.reading() is None  # a zombie has no memory, but still its seconds
+    assert watched.cpu_s() >= 0
+    worker.wait()
+    with pytest.raises(ProcessLookupError):
+        watched.reading()
+    with pytest.raises(ProcessLookupError):
+        watched.cpu_s()
+    watched.close()
+
+
+@linux
+def test_a_name_with_brackets_and_blanks_is_read():
+    """The kernel puts a process's name, whatever it is, between the figures."""
+    rename = "open('/proc/self/comm', 'w').write('a) R 1 (2 3'); burn(0.2)"
+    with child(rename) as (process, used_s):
+        assert LinuxProcess(process.pid).cpu_s() == pytest.approx(used_s, abs=0.05)
+
+
+@linux
+def test_no_file_stays_open():
+    """Children that came and went leave no descriptor behind."""
+    source = LinuxFamily()
+    source.sample()
+    before, during = len(os.listdir("/proc/self/fd")), 0
+    for _ in range(3):
+        with subprocess.Popen(["sleep", "60"]) as worker:
+            time.sleep(0.2)
+            source.sample()
+            during = max(during, len(os.listdir("/proc/self/fd")))
+            worker.kill()
+        source.sample()
+    with pytest.raises(OSError, match="No such"):
+        LinuxProcess(worker.pid)
+    assert during == before + 2
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@linux
+def test_grandchildren_and_later_children_are_found():
+    """A child of a child counts, and so does one that is started while others are known."""
+    source = LinuxFamily()
+    before = source.sample()
+    grandchild = (
+        "import subprocess; kept = subprocess.Popen("
+        "[sys.executable, '-c', 'import time; kept = bytearray(50 << 20); time.sleep(60)'])"
+    )
+    with child("kept = bytearray(30 << 20)"):
+        source.sample()
+        with child(grandchild + "; import atexit; atexit.register(kept.kill)") as (process, _):
+            deadline = time.monotonic() + 30
+            while source.sample().own < before.own + 80 * MB and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert source.sample().own - before.own == pytest.approx((80 + 30) * MB, abs=30 * MB)
+            process.stdin.close()
+            process.wait()

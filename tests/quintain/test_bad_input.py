@@ -1,0 +1,112 @@
+"""Bad input: one clear line each, exit code 2, nothing written."""
+
+from pathlib import Path
+
+import pytest
+
+GOOD = """
+name = "loans"
+[data]
+source = "loans.csv"
+target = "default"
+[search]
+trials = 4
+[[model]]
+estimator = "logistic_regression"
+"""
+
+MISTAKES = {
+    "a misspelled key": ("trials = 4", "trails = 4", ["$.search.trails", "trials"]),
+    "an empty range": (
+        '"logistic_regression"',
+        '"logistic_regression"\n[model.space]\nC = { float = [3.0, 1.0] }',
+        ["$.model[0].space.C"],
+    ),
+    "an unknown metric": (
+        "[search]", '[evaluate]\nmetric = "roc_acu"\n[search]', ["roc_acu", "roc_auc"],
+    ),
+    "an unknown model": ("logistic_regression", "logistic_regresion", ["logistic_regression"]),
+    "a missing file": ("loans.csv", "laons.csv", ["laons.csv", "loans.csv"]),
+    "a missing target": ('"default"', '"defualt"', ["defualt", "default"]),
+    "folds the minority cannot fill": (
+        "[search]", "[evaluate]\nfolds = 400\n[search]", ["400"],
+    ),
+    "not TOML": ("[search]", "[search", ["line"]),
+    "an unknown parameter": (
+        '"logistic_regression"',
+        '"logistic_regression"\nparams = { CC = 1.0 }',
+        ["$.model[0].params", "CC"],
+    ),
+    "a feature that is not built": (
+        "trials = 4", 'trials = 4\npruner = "racing"', ["$.search.pruner", "none"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_each_mistake_has_its_line(quintain_cli, own_records, mistake):
+    """The line says what and where, with what was allowed; no traceback, no record."""
+    good, bad, said = MISTAKES[mistake]
+    assert good in GOOD
+    (quintain_cli.folder / "loans.toml").write_text(GOOD.replace(good, bad))
+    done = quintain_cli("run", "loans.toml")
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert all(word in done.stderr for word in said), done.stderr
+    assert done.stdout == ""
+    assert not Path(own_records).exists()
+
+
+def test_all_problems_at_once(quintain_cli):
+    """Three mistakes in one spec are three lines in one answer."""
+    spec = GOOD.replace("trials = 4", 'trails = 4\nsampler = "tpee"') + "colour = 3\n"
+    (quintain_cli.folder / "loans.toml").write_text(spec)
+    done = quintain_cli("run", "loans.toml")
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 3
+
+
+def test_one_class_and_infinite_values(quintain_cli):
+    """A target with one class and an infinite value are refused with the column's name."""
+    source = quintain_cli.folder / "loans.csv"
+    lines = source.read_text().splitlines()
+    source.write_text("\n".join([lines[0], *(line[:-1] + "1" for line in lines[1:])]))
+    done = quintain_cli("run", "loans.toml")
+    assert done.returncode == 2
+    assert "default" in done.stderr
+    first = lines[1].split(",")
+    source.write_text("\n".join([lines[0], ",".join(["inf", *first[1:]]), *lines[2:]]))
+    done = quintain_cli("run", "loans.toml")
+    assert done.returncode == 2
+    assert "income" in done.stderr
+    assert "infinite" in done.stderr
+
+
+def test_a_store_of_a_newer_version_is_refused(quintain_cli, own_records):
+    """A records file from tomorrow: one line, exit 2."""
+    import sqlite3
+
+    assert quintain_cli("run", "loans.toml", "--runner", "inline").returncode == 0
+    with sqlite3.connect(own_records) as database:
+        tables = [row[0] for row in database.execute("select name from sqlite_master")]
+        assert "meta" in tables
+        names = [row[1] for row in database.execute("pragma table_info(meta)")]
+        version = next(name for name in names if "version" in name)
+        database.execute(f"update meta set {version} = 9999")
+    database.close()
+    done = quintain_cli("list")
+    assert done.returncode == 2
+    assert "9999" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_unknown_commands_and_sweeps_say_what_there_is(quintain_cli):
+    """A misspelled sweep names the nearest one; a misspelled runner lists them."""
+    assert quintain_cli("run", "loans.toml", "--runner", "inline").returncode == 0
+    done = quintain_cli("show", "laons-1")
+    assert done.returncode == 2
+    assert "loans-1" in done.stderr
+    done = quintain_cli("run", "loans.toml", "--runner", "rya")
+    assert done.returncode == 2
+    assert "ray" in done.stderr
