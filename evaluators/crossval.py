@@ -12,7 +12,7 @@ from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, classify_failure
 from evaluators.oof import encode
 from evaluators.profiler import Profiler
-from evaluators.scoring import score_fold, score_trial
+from evaluators.scoring import notices, score_fold, score_trial
 from evaluators.types import (
     Configuration,
     Dataset,
@@ -148,6 +148,8 @@ class Evaluator:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
         metrics = self.assignment.metrics
         scores, by_fold, confusion = score_trial(metrics, self.dataset.target, self.splits, folds)
+        found = notices(metrics, self.dataset.target, self.splits, folds)
+        told = [*(f"{each.code}: {each.message}" for each in found), *said]
         objective = metrics[0].name
         failure = None
         if not np.isfinite(scores[objective]):
@@ -164,7 +166,7 @@ class Evaluator:
             confusion,
             replace(total(folds), wall_s=wall_s),
             encode(self.splits, folds) if self.assignment.keep_oof else None,
-            tuple(said)[:WARNINGS_KEPT],
+            tuple(told[:WARNINGS_KEPT]),
             failure,
         )
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,9 +21,10 @@ from evaluators.data import load
 from evaluators.errors import QuintainError
 from evaluators.holdout import locked_rows
 from evaluators.metrics import Metric, default_metric, resolve, standard_set
-from evaluators.models import ModelRecipe, check_params, make_recipe
+from evaluators.models import ModelRecipe, build, check_params, make_recipe
+from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, make_splits, natural_splitter
-from evaluators.types import Dataset, Split, Warned
+from evaluators.types import Dataset, ScoreKind, Split, Warned
 from search.errors import SpecError
 from search.policy import Policy, StopRules
 from search.space import Space
@@ -101,6 +103,7 @@ def prepare(spec: Spec, data: Any = None) -> Prepared:
     development, locked, lock_warnings = locked_rows(whole, spec.holdout.test_size)
     dataset = whole if not len(locked) else whole.take(development)
     metrics = _metrics(spec, dataset)
+    _check_outputs(metrics[0], recipes, dataset)
     splits, split_warnings = make_splits(_plan(spec, dataset), dataset)
     resources = spec.resources
     assignment = Assignment(
@@ -159,6 +162,21 @@ def _metrics(spec: Spec, dataset: Dataset) -> tuple[Metric, ...]:
     if problems:
         raise SpecError(problems)
     return tuple(found.values())
+
+
+def _check_outputs(objective: Metric, recipes: Mapping[str, ModelRecipe], dataset: Dataset) -> None:
+    """Refuse an objective of probabilities where a model gives decision values only."""
+    if objective.needs != "proba":
+        return  # building a model imports its library
+    built = {
+        name: build(recipe, {}, dataset.columns, dataset.classes, dataset.target, threads=1, seed=0)
+        for name, recipe in recipes.items()
+    }
+    kinds: dict[str, ScoreKind] = {
+        name: "proba" if hasattr(model, "predict_proba") else "decision"
+        for name, model in built.items()
+    }
+    check_output(objective, kinds)
 
 
 def _recipes(spec: Spec) -> dict[str, ModelRecipe]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from search.entries import Entry
@@ -61,7 +62,7 @@ class Driver:
         tasks: list[Dispatch | Cancel | Finish] = []
         for instruction in self.sweep.handle(event):
             if isinstance(instruction, Record):
-                entries.append(self._with_oof(instruction))
+                entries += self._with_oof(instruction)
             else:
                 tasks.append(instruction)
             if isinstance(instruction, Finish):
@@ -85,24 +86,35 @@ class Driver:
         body = {"state": finish.state, "reason": finish.reason, "summary": summary}
         return Entry("state", now, body)
 
-    def _with_oof(self, record: Record) -> Entry:
-        """Put out-of-fold outputs into a file beside the store and name it in the entry."""
+    def _with_oof(self, record: Record) -> list[Entry]:
+        """Put out-of-fold outputs into a file beside the store and name it in the entry.
+
+        Over the cap they are left out, and that is said once.
+        """
         entry, oof = record.entry, record.oof
         if oof is None:
-            return entry
-        self._oof_bytes += len(oof)
+            return [entry]
+        before, self._oof_bytes = self._oof_bytes, self._oof_bytes + len(oof)
         if self._oof_bytes > OOF_CAP:
-            return entry
+            return [entry] if before > OOF_CAP else [entry, _capped(entry)]
         path = self._oof_folder() / f"{entry.trial}-{entry.attempt}.oof"
         aside = path.with_suffix(".part")
         aside.write_bytes(oof)
         aside.rename(path)
-        body = {**entry.body, "oof": path.name}
-        return Entry(
-            entry.kind, entry.time, body, entry.trial, entry.attempt, entry.rung, entry.fold
-        )
+        return [replace(entry, body={**entry.body, "oof": path.name})]
 
     def _oof_folder(self) -> Path:
         folder: Path = self._records.folder / self.sweep_id
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _capped(entry: Entry) -> Entry:
+    """The warning that from this trial on no out-of-fold outputs are kept."""
+    message = (
+        f"out-of-fold outputs reached {OOF_CAP / 1e9:g} GB with trial {entry.trial}: "
+        "later trials keep their scores only"
+    )
+    return Entry(
+        "warning", entry.time, {"code": "oof_cap", "message": message, "figure": OOF_CAP / 1e9}
+    )

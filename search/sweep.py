@@ -27,7 +27,6 @@ from search.events import (
     Record,
     SlotFreed,
     StopAsked,
-    Ticked,
     WorkerIdled,
 )
 from search.flights import Flight, ended_body
@@ -87,11 +86,6 @@ class Sweep:
             self.strategy.remember(number, self.trials[number].configuration)
 
     @property
-    def running_packs(self) -> int:
-        """Packs handed out and not yet over."""
-        return len(self._flights)
-
-    @property
     def finished(self) -> bool:
         """Whether nothing more will be handed out."""
         return self.state != "running"
@@ -114,8 +108,6 @@ class Sweep:
                 out += self._lost(event)
             case StopAsked():
                 return self._finish("stopped", event.reason, event.time)
-            case Ticked():
-                pass
         over = verdict(self.policy, self.standing(event.time))
         if over:
             out += self._finish(*over, event.time)
@@ -170,7 +162,8 @@ class Sweep:
     def _pack_size(self) -> int:
         """Configurations in a pack at most: the rest of the budget is shared by all slots."""
         policy = self.policy
-        left = policy.budget - self.trials.ended - self.trials.count("running")
+        handed_out = sum(len(flight.items) for flight in self._flights.values())
+        left = policy.budget - self.trials.ended - handed_out
         return max(1, min(policy.pack_items, ceil(left / policy.slots)))
 
     def _next_pack(self, now: float) -> list[Instruction]:
@@ -198,8 +191,6 @@ class Sweep:
             pack = Pack(self._packs, items, None if predicted is None else seconds)
             self._packs += 1
             self._flights[pack.number] = Flight(pack, now)
-            for trial in chosen:
-                self.trials.move(trial, "running")
             out.append(Dispatch(pack))
         return out
 
@@ -212,6 +203,8 @@ class Sweep:
             return []
         self._false_starts.clear()
         flight.started_at, flight.worker = event.time, event.worker
+        for item in flight.items:
+            self.trials.move(self.trials[item.trial], "running")
         body = {"worker": event.worker, "queue_s": event.time - flight.dispatched_at}
         return [
             Record(Entry("started", event.time, body, item.trial, item.attempt))
@@ -288,16 +281,16 @@ class Sweep:
         return [
             trial
             for item in flight.items
-            if (trial := self.trials[item.trial]).state == "running"
-            and trial.attempt == item.attempt
+            if (trial := self.trials[item.trial]).live and trial.attempt == item.attempt
         ]
 
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
-        """Send a running trial back to waiting, ahead of new ones, fenced by a new attempt."""
+        """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
         entry = Entry(
             "lost", now, {"reason": reason, "guilty": guilty}, trial.number, trial.attempt
         )
-        self.trials.move(trial, "waiting")
+        if trial.state == "running":
+            self.trials.move(trial, "waiting")
         trial.attempt += 1
         self._waiting.appendleft(trial.number)
         return Record(entry)

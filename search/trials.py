@@ -127,7 +127,8 @@ class Trials:
             elif entry.kind == "lost":
                 trial.deaths += bool(entry.body["guilty"])
                 trial.attempt += 1
-                trials.move(trial, "waiting")
+                if trial.state == "running":  # a worker can be lost before it began
+                    trials.move(trial, "waiting")
             elif entry.kind == "ended":
                 trials.move(trial, entry.body["state"])
                 trial.score = (entry.body.get("scores") or {}).get(objective)

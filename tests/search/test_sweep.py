@@ -322,6 +322,18 @@ def test_workers_that_never_start_end_the_sweep(store):
     assert sweep.state == "failed"
 
 
+def test_a_worker_lost_before_it_began_survives_a_resume():
+    """A record with a loss before any start is read back: the trial waits, nobody is blamed."""
+    sweep, entries = Sweep(policy(5), strategy(), started_at=0.0), []
+    events = [SlotFreed(0.0), PackLost(1.0, 0, "never_started", "no module")]
+    for event in events:
+        entries += [i.entry for i in sweep.handle(event) if isinstance(i, Record)]
+    resumed = Sweep(policy(5), strategy(), entries, started_at=2.0)
+    assert [(t.state, t.attempt, t.deaths) for t in resumed.trials] == [("waiting", 1, 0)]
+    packs = [i.pack for i in resumed.handle(SlotFreed(3.0)) if isinstance(i, Dispatch)]
+    assert [item.trial for item in packs[0].items] == [0]
+
+
 def test_short_fits_travel_in_packs_and_long_ones_alone():
     """About a second of predicted work makes a pack; the end of the budget is shared by slots."""
     sweep = Sweep(policy(100, slots=2), strategy(), started_at=0.0)
