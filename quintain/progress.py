@@ -49,7 +49,7 @@ class Progress:
         if self._live is not None:
             if now - self._last_line >= 0.2:
                 self._last_line = now
-                self._live.update(self._panel(sweep))
+                self._live.update(self.panel(sweep))
             return
         best = sweep.best.score if sweep.best else None
         if best != self._shown_best or now - self._last_line >= LINE_EVERY_S:
@@ -61,7 +61,8 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def _panel(self, sweep: Sweep) -> Group:
+    def panel(self, sweep: Sweep) -> Group:
+        """Three lines: the budget, the incumbent beside the baseline, time and machine."""
         trials = sweep.trials
         bar = Table.grid(padding=(0, 1))
         bar.add_row(

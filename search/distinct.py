@@ -45,10 +45,11 @@ class Distinct:
 
     def ask(self, trial: int) -> Configuration | None:
         """Something new, None when there is nothing left."""
-        repeats = 0
         left = self._left()
-        # with few left, that many repeats say enough
-        patience = min((n for n in (self._patience, left) if n is not None), default=None)
+        patience = self._patience
+        if patience is not None and left is not None:
+            patience = min(patience, left)  # with few left, that many repeats say enough
+        repeats = 0
         while left != 0 and repeats != patience:
             configuration = self._inner.ask(trial)
             if configuration is None:

@@ -152,7 +152,7 @@ def _cost(view: SweepView) -> Text:
         f"slots idle, starting or waiting for the scheduler {number(cost.overhead_s)} s",
         f"peak memory of a trial {cost.peak_mb:,.0f} MB",
     )
-    return Text("Cost", "bold") + Text("".join(f"\n  {line}" for line in lines))
+    return Text.assemble(("Cost", "bold"), *(f"\n  {line}" for line in lines))
 
 
 def _next(view: SweepView) -> Group:
@@ -175,9 +175,7 @@ def _next(view: SweepView) -> Group:
 
 def _line(label: str, told: str | Text) -> Text:
     """``label: told``; a text of the user's is taken as it is."""
-    return Text(f"{f'{label}:':<{_LABEL}}", "bold") + (
-        told if isinstance(told, Text) else Text(told)
-    )
+    return Text.assemble((f"{f'{label}:':<{_LABEL}}", "bold"), told)
 
 
 def _spaced(parts: list[RenderableType]) -> Group:

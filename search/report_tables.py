@@ -24,7 +24,7 @@ STYLES = {
 }  # fmt: skip
 
 
-def best_table(view: SweepView, rows: int = 10) -> Group | None:
+def best_table(view: SweepView, rows: int = 5) -> Group | None:
     """The best completed trials, score and cost in one row; None if none has a score."""
     ranked = view.ranked[:rows]
     if not ranked:
@@ -40,7 +40,8 @@ def best_table(view: SweepView, rows: int = 10) -> Group | None:
             _configuration(trial),
         )  # fmt: skip
     note = f"± standard deviation over the {folds} folds: a spread, not an interval"
-    return _titled(f"Best trials by {view.metric}", table, note if folds > 1 else "")
+    title = f"Best trials by {view.metric}, {len(ranked)} of {len(view.ranked)}"
+    return _titled(title, table, note if folds > 1 else "")
 
 
 def trials_table(view: SweepView) -> Group:
@@ -155,6 +156,8 @@ def compact(params: Mapping[str, Any]) -> str:
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "none"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -126,6 +126,21 @@ def test_mapped_files_are_not_own_memory(tmp_path):
 
 
 @linux
+def test_a_file_that_grew_and_went_is_not_own_memory():
+    """Pages seen to come, then to be gone at the next sample, are not taken for a short peak."""
+    source = LinuxFamily()
+    source.sample()
+    with mmap.mmap(-1, 100 * MB) as shared:
+        for start in range(0, 50 * MB, mmap.PAGESIZE):
+            shared[start] = 1
+        source.sample()
+        for start in range(50 * MB, 100 * MB, mmap.PAGESIZE):
+            shared[start] = 1
+    own, highest, *_ = source.sample()
+    assert highest - own < NOISE * MB
+
+
+@linux
 def test_shared_arrays_are_not_own_memory():
     """A shared-memory array paged in during the work is left out; what is own beside it is not."""
     with mmap.mmap(-1, 100 * MB) as shared:
@@ -244,9 +259,10 @@ def test_cpu_seconds_of_threads(threads):
             worker.join()
     spent = time.process_time() - began
     used = meter.resources
-    assert 0.2 * threads <= used.cpu_s <= spent
-    assert used.cpu_s + meter.cost_s == pytest.approx(spent, abs=0.02)
-    assert used.threads >= threads + 1
+    assert 0.2 * threads <= used.cpu_s
+    # work and measuring are told apart: the two together are all that the process used
+    assert spent - 0.02 < used.cpu_s + meter.cost_s <= spent + 0.0005
+    assert used.threads == this_family().sample().threads - 1 + threads  # the sampler's is left out
 
 
 def test_cpu_seconds_of_a_child_that_ended():

@@ -64,6 +64,11 @@ def test_ctrl_c_keeps_what_is_finished(quintain_cli):
     assert told["state"] == "stopped"
     assert told["trial_counts"]["completed"] >= 2
     assert told["trial_counts"]["failed"] == 0
+    table = (quintain_cli.folder / "loans.csv").read_text()
+    (quintain_cli.folder / "loans.csv").write_text(table.rsplit("\n", 2)[0] + "\n")
+    refused = quintain_cli("resume", "loans-1")
+    assert refused.returncode == 2
+    assert "has changed" in refused.stderr
 
 
 @pytest.mark.parametrize("runner", ["local"])
