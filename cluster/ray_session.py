@@ -21,6 +21,17 @@ MB = 2**20
 log = logging.getLogger(__name__)
 
 
+def set_environment(address: str | None) -> None:
+    """What ray reads when it is imported: call before that. What the user has set stays.
+
+    A client of a cluster at a named address sends its token only in the mode "token".
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if address is not None:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
 @contextlib.contextmanager
 def working_in(folder: str) -> Iterator[None]:
     """Another working directory for a while; the first one may have gone meanwhile."""
@@ -59,8 +70,7 @@ class RaySession:
 
     def __init__(self, address: str | None = None, cpus: int | None = None) -> None:
         """``cpus``: cores of a local Ray; all there are, unless told."""
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+        set_environment(address)
         import ray
 
         self._ours = not ray.is_initialized()
@@ -80,7 +90,6 @@ class RaySession:
             options["num_cpus"] = cpus
         else:
             options.pop("include_dashboard")
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
         _keep_off_stdout()
         with working_in(self._folder.name):
             try:

@@ -1,6 +1,7 @@
 """What a piece of work costs: wall and CPU seconds, the peak of own memory, threads."""
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ class Profiler:
         self.sees_short_peaks = self._watch.sees_short_peaks
         self._watch.begin(self._peak, fresh=self._fresh)
         self._sampler.start()
-        self._sampled_s = self._sampler.cost_s
+        self._sampled_s = self._sampler.cost_s()
         self._cpu_s = self._watch.cpu_s()
         self.cost_s = time.thread_time() - entering
         self._state = "running"
@@ -86,7 +87,7 @@ class Profiler:
         finally:
             self._watch.end(self._peak)
             self._sampler.stop()
-        self.cost_s += time.thread_time() - leaving + self._sampler.cost_s - self._sampled_s
+        self.cost_s += time.thread_time() - leaving + self._sampler.cost_s() - self._sampled_s
         self._final = replace(used, peak_mb=self._peak.mb, threads=self._threads())
         self._state = "ended"
 
@@ -120,7 +121,7 @@ class Profiler:
 
     def _used(self, wall_s: float) -> Resources:
         """What was used so far; an open phase counts up to now."""
-        sampling_s = self._sampler.cost_s - self._sampled_s
+        sampling_s = self._sampler.cost_s() - self._sampled_s
         cpu_s = self._watch.cpu_s() - self._cpu_s - sampling_s
         seconds, phase = dict(self._phases), self._phase
         if phase is not None:
@@ -140,18 +141,22 @@ class Profiler:
 
 
 class Sampler:
-    """One daemon thread that looks at the memory while at least one profiler wants it.
-
-    ``cost_s`` is the CPU time the thread has used.
-    """
+    """One daemon thread that looks at the memory while at least one profiler wants it."""
 
     def __init__(self, watch: MemoryWatch) -> None:
         self.watch = watch
-        self.cost_s = 0.0
+        self._used_s = 0.0
         self._wanted = 0
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        threading.Thread(target=self._run, name="quintain-sampler", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="quintain-sampler", daemon=True)
+        self._thread.start()
+
+    def cost_s(self) -> float:
+        """CPU seconds the thread has used; where its clock is hidden, up to its last sample."""
+        if sys.platform == "linux" and self._thread.ident is not None:
+            return time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident))
+        return self._used_s
 
     def start(self) -> None:
         """Sample until a ``stop`` for each ``start``."""
@@ -182,8 +187,8 @@ class Sampler:
                 unwanted = 0
                 longest = LONGEST_EXACT_S if self.watch.look().exact else LONGEST_S
             used_s = time.thread_time()  # waking up included
-            pause = min(max((used_s - self.cost_s) / SAMPLING_SHARE, SHORTEST_S), longest)
-            self.cost_s = used_s
+            pause = min(max((used_s - self._used_s) / SAMPLING_SHARE, SHORTEST_S), longest)
+            self._used_s = used_s
 
 
 def _sampler() -> Sampler:

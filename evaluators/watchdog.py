@@ -182,7 +182,6 @@ class Fits:
             job.run()
             if os.getpid() != process:  # a fork of the fit unwinds here, where nobody waits for it
                 os._exit(job.exit_status())
-            del job  # else the result would live until the next call
 
 
 class Backstop:

@@ -113,8 +113,20 @@ def prepare(spec: Spec, data: Any = None) -> Prepared:
     return Prepared(
         spec, space_of(spec), dataset, len(locked), splits, assignment,
         baseline(metrics, dataset, splits),
-        (*dataset.warnings, *lock_warnings, *split_warnings),
+        (*dataset.warnings, *lock_warnings, *split_warnings, *_grid_warnings(spec)),
     )  # fmt: skip
+
+
+def _grid_warnings(spec: Spec) -> list[Warned]:
+    """A grid that the budget does not cover is searched in part."""
+    size = space_of(spec).cardinality()
+    if spec.search.sampler != "grid" or size is None or size <= spec.search.trials:
+        return []
+    message = (
+        f"the grid has {size} configurations and search.trials is {spec.search.trials}: "
+        "a random part of it is searched; raise trials to search all"
+    )
+    return [Warned("grid_capped", message, float(size))]
 
 
 def read_data(spec: Spec, data: Any = None) -> Dataset:

@@ -46,6 +46,7 @@ def run(
     runner: str = "auto",
     address: str | None = None,
     records: str | None = None,
+    progress: bool = True,
     watcher: Watcher | None = None,
 ) -> Result:
     """Run one sweep to its end.
@@ -56,13 +57,15 @@ def run(
         runner: "ray" (Ray Tune), "local" (child processes), "inline" (this process), or "auto".
         address: a running Ray cluster to join; implies the ray runner.
         records: where to keep the record; default: QUINTAIN_RECORDS, else the user's data folder.
-        watcher: shows progress.
+        progress: whether to show it, on standard error.
+        watcher: shows progress in a way of its own.
 
     Raises:
         QuintainError: something that can be mended; nothing was written unless trials had begun.
     """
     from quintain.prepare import prepare
 
+    watcher = watcher or (_default_watcher() if progress else None)
     loaded = read_spec(_with_source(spec, data))
     prepared = prepare(loaded, data)
     chosen = choose_runner(runner, address, prepared)
@@ -82,6 +85,7 @@ def resume(
     runner: str = "auto",
     address: str | None = None,
     records: str | None = None,
+    progress: bool = True,
     watcher: Watcher | None = None,
 ) -> Result:
     """Go on with a sweep that was interrupted or stopped; nothing recorded runs again.
@@ -93,6 +97,7 @@ def resume(
     """
     from quintain.prepare import prepare
 
+    watcher = watcher or (_default_watcher() if progress else None)
     with Records.open(records, create=False) as store:
         sweep_id = store.resolve(sweep)
         state = store.state(sweep_id)
@@ -117,6 +122,15 @@ def resume(
             chosen.close()
 
 
+def _default_watcher() -> Watcher:
+    """Progress on standard error: a panel on a terminal or in a notebook, else lines."""
+    from rich.console import Console
+
+    from quintain.progress import Progress
+
+    return Progress(Console(stderr=True))
+
+
 def open_sweep(sweep: str, *, records: str | None = None) -> Result:
     """A sweep of the store as it stands now, running or not."""
     with Records.open(records, create=False) as store:
@@ -137,6 +151,9 @@ def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runne
     if name == "auto":
         name = "ray" if address or _long(prepared) else "local"
     if name == "ray":
+        from cluster.ray_session import set_environment
+
+        set_environment(address)
         from cluster.tune_runner import RayRunner
 
         return RayRunner(address, resources.cpus_per_trial, resources.memory_limit_mb)

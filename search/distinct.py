@@ -65,9 +65,10 @@ class Distinct:
     ) -> None:
         """Passed on; a cancelled configuration may be proposed again."""
         self._take(trial, configuration)
-        key = canonical(configuration.model, configuration.params)
-        if verdict == "cancelled" and self._taken.get(key) == trial:
-            del self._taken[key]
+        if verdict == "cancelled":
+            key = canonical(configuration.model, configuration.params)
+            if self._taken.get(key) == trial:
+                del self._taken[key]
         self._inner.tell(trial, configuration, score, verdict)
 
     def remember(self, trial: int, configuration: Configuration) -> None:

@@ -133,8 +133,8 @@ class GroupedTPE(TPESampler):
 
     Optuna finds the groups by going through all trials, and samples every one of them for each
     suggestion. Here a group is sampled when the first of its parameters is asked for: those of
-    other models cost nothing, a suggestion costs a half to a third, and trials under way do not
-    stand for places in models they do not use.
+    other models cost nothing, a suggestion costs about half, and trials under way do not stand for
+    places in models they do not use.
     """
 
     def __init__(self, groups: Groups, seed: int) -> None:

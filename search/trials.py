@@ -52,8 +52,12 @@ class Trial:
 
     @property
     def verdict(self) -> Verdict:
-        """How it ended, in a sampler's words: a plain failure teaches TPE nothing, this does."""
-        if self.cause in ("out_of_memory", "timeout"):
+        """How it ended, in a sampler's words.
+
+        A failure that would come again tells it to stay away; told as a plain failure, TPE goes
+        back to the same region and the sweep ends of its failures.
+        """
+        if self.state == "failed" and self.cause not in ("worker_lost", "preempted"):
             return "infeasible"
         if self.state == "waiting" or self.state == "running":
             raise RuntimeError(f"it has not ended: {self}")

@@ -148,7 +148,7 @@ def test_a_profiler_inside_and_outside():
 
     with Profiler() as outer:
         inner = guarded(fit, seconds=AMPLE, megabytes=1e6)
-    assert outer.resources.cpu_s >= inner.resources.cpu_s >= 0.09
+    assert outer.resources.cpu_s + 0.01 > inner.resources.cpu_s >= 0.09
     assert outer.resources.wall_s >= inner.resources.fit_s
 
 
@@ -161,12 +161,12 @@ def test_the_timer_is_cancelled_and_pytests_own_handler_kept():
         """
 def failing():
     raise KeyError
-guarded(int, seconds=1.2, megabytes=None, grace_s=0)
+guarded(int, seconds=0.9, megabytes=None, grace_s=0)
 try:
-    guarded(failing, seconds=1.2, megabytes=None, grace_s=0)
+    guarded(failing, seconds=0.9, megabytes=None, grace_s=0)
 except KeyError:
     pass
-time.sleep(2)
+time.sleep(1.4)
 print("alive")
 """
     )
@@ -314,7 +314,7 @@ def forking_fit():
         sys.exit(4)  # unwinds, then the interpreter is taken down
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
     ctypes.PyDLL(None).sleep(90)
-guarded(forking_fit, seconds=2, megabytes=None, grace_s=0.5)
+guarded(forking_fit, seconds=1.5, megabytes=None, grace_s=0.5)
 """
     )
     assert (status, out) == (1, "4\n")

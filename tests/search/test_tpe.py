@@ -200,3 +200,19 @@ def test_a_resumed_tpe_does_not_repeat_its_first_suggestions(told):
     assert not restarted(told) & set(keys(first))
     if told < 10:  # while suggestions are random: the trap is real
         assert restarted(0) == set(keys(first[:4]))
+
+
+def test_parameters_of_a_group_are_modelled_jointly():
+    """Where only u = v is good, suggestions lie near it; apart, u and v look equally good all over.
+
+    Two random numbers are 0.29 from each other in the median.
+    """
+    space = Space({name: tuple(Parameter(p, Float(0.0, 1.0)) for p in "uv") for name in "ab"})
+    strategy = tpe(space)
+
+    def gap(configuration):
+        return abs(configuration.params["u"] - configuration.params["v"])
+
+    for trial, drawn in enumerate(itertools.islice(draws(space, (1,)), 150)):
+        strategy.tell(trial, drawn, gap(drawn), "completed")
+    assert statistics.median(gap(strategy.ask(trial)) for trial in range(150, 180)) < 0.1
