@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from cluster.errors import ClusterError
@@ -99,6 +100,10 @@ class RaySession:
                     f"no Ray cluster answers at {address} ({error}); check the address and that "
                     "RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token"
                 ) from error
+
+        token = Path.home() / ".ray" / "auth_token"
+        if token.exists():  # Ray writes it readable by everybody
+            token.chmod(0o600)
 
     def machine(self) -> Machine:
         """Cores and memory of the nodes that are alive."""

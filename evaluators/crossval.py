@@ -68,6 +68,10 @@ class Evaluator:
 
     def evaluate(self, configuration: Configuration) -> Iterator[FoldResult | Outcome]:
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception."""
+        if self.spent:
+            raise RuntimeError(
+                "this process is spent: a fit that passed its limit still runs in it"
+            )
         started = time.perf_counter()
         folds: list[FoldResult] = []
         said: dict[str, None] = {}
@@ -86,7 +90,7 @@ class Evaluator:
         """One fold under the trial's limits; a failure still carries what it cost."""
         limit = self.assignment.fit_seconds
         left = None if limit is None else limit - (time.perf_counter() - started)
-        self._meter = Profiler()
+        self._meter = Profiler(fresh=number == 0)
         try:
             result = guarded(
                 lambda: self._fold(configuration, number, said),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ class Quintain:
         self.environment = {**os.environ, "QUINTAIN_RECORDS": records, "OMP_NUM_THREADS": "1"}
 
     def start(self, *arguments, **options):
-        command = [sys.executable, "-m", "quintain.cli", *map(str, arguments)]
+        command = [str(Path(sys.executable).parent / "quintain"), *map(str, arguments)]
         return subprocess.Popen(
             command, cwd=self.folder, env=self.environment, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
