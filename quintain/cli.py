@@ -81,9 +81,7 @@ def run(
     from quintain import sweeps
 
     _finish(
-        sweeps.run(
-            spec, runner=runner, address=address, records=records, watcher=_progress(as_json)
-        ),
+        sweeps.run(spec, runner=runner, address=address, records=records, watcher=_progress()),
         as_json,
     )
 
@@ -101,9 +99,7 @@ def resume(
     from quintain import sweeps
 
     _finish(
-        sweeps.resume(
-            sweep, runner=runner, address=address, records=records, watcher=_progress(as_json)
-        ),
+        sweeps.resume(sweep, runner=runner, address=address, records=records, watcher=_progress()),
         as_json,
     )
 
@@ -190,7 +186,7 @@ def _console(*, stderr: bool = False) -> Any:
     return Console(stderr=stderr, width=None if stream.isatty() else 120)
 
 
-def _progress(as_json: bool) -> Any:
+def _progress() -> Any:
     """Progress on standard error, so that standard output is the answer alone."""
     from quintain.progress import Progress
 
@@ -204,7 +200,7 @@ def _finish(result: "Result", as_json: bool) -> None:
     else:
         from search.report import report
 
-        _console().print(report(result.view))
+        _console().print(report(result.view, opening=not sys.stdout.isatty()))
     if result.state == "failed":
         sys.exit(SWEEP_FAILED)
     if result.state == "stopped":

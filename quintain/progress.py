@@ -36,7 +36,7 @@ class Progress:
         self._slots, self._budget = slots, budget
         self._started = time.monotonic()
         for line in headline(view):
-            self._console.print(line, soft_wrap=True, highlight=False)
+            self._console.print(line, soft_wrap=not self._console.is_terminal, highlight=False)
         if self._console.is_terminal:
             self._live = Live(console=self._console, refresh_per_second=4, transient=True)
             self._live.start()

@@ -65,12 +65,12 @@ def summary(view: SweepView) -> Group:
     return _spaced([Group(*headline(view)), Group(*_verdict(view)), _cost(view), _next(view)])
 
 
-def report(view: SweepView) -> Group:
-    """The whole report."""
+def report(view: SweepView, *, opening: bool = True) -> Group:
+    """The whole report; without its ``opening`` where that was printed before the first trial."""
     tables = (best_table(view), confusion_table(view), failures_table(view))
     return _spaced(
         [
-            Group(*headline(view)),
+            *([Group(*headline(view))] if opening else []),
             Group(*_verdict(view)),
             *(table for table in tables if table is not None),
             _cost(view),
