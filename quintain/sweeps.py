@@ -192,7 +192,8 @@ def _search(
             make_strategy(
                 spec.search.sampler, prepared.space, direction=prepared.objective.direction,
                 trials=spec.search.trials, seed=spec.search.seed,
-                resumed=sum(entry.kind == "asked" for entry in entries),
+                # a deterministic sweep is replayed from its first trial on
+                resumed=0 if spec.search.deterministic else _asked(entries),
             ),
             entries, started_at=time.time(), earlier_s=before.wall_s,
         )  # fmt: skip
@@ -207,6 +208,11 @@ def _search(
             if watcher:
                 watcher.end()
     return Result(read_view(store, sweep_id), spec=spec, data=data, prepared=prepared)
+
+
+def _asked(entries: Sequence[Entry]) -> int:
+    """Trials asked for before."""
+    return sum(entry.kind == "asked" for entry in entries)
 
 
 def _slots(spec: Spec, machine: Machine) -> int:

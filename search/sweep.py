@@ -29,15 +29,13 @@ from search.events import (
     StopAsked,
     WorkerIdled,
 )
-from search.flights import Flight, ended_body
+from search.flights import Flight, ended_body, lost_body
+from search.learning import Learning
 from search.losses import judged
 from search.packing import Pace
 from search.policy import Policy, Standing, verdict
 from search.strategy import Strategy
 from search.trials import Trial, Trials
-
-#: Trials asked together under ``deterministic``: a constant, so that no machine differs.
-GENERATION = 8
 
 
 class Sweep:
@@ -57,33 +55,28 @@ class Sweep:
         earlier_s: float = 0.0,
     ) -> None:
         self.policy = policy
-        self.strategy = strategy
         self.trials = Trials.from_entries(entries, policy.objective)
+        self.learning = Learning(policy, strategy, self.trials)
         self.state: SweepState = "running"
-        self.pace = Pace()
-        self.best: Trial | None = None
-        self._since_best = 0
+        self._origin = strategy.name
         self._started_at = started_at
         self._earlier_s = earlier_s
         self._exhausted = False
         self._flights: dict[int, Flight] = {}
         self._packs = 0
         self._false_starts: list[str] = []
-        self._untold: list[Trial] = []
         self._waiting: deque[int] = deque(t.number for t in self.trials if t.state == "waiting")
-        self._relearn(entries)
+        self.learning.relearn(entries)
 
-    def _relearn(self, entries: Sequence[Entry]) -> None:
-        """Tell the strategy and the pace what the record knows, in the order it happened."""
-        for entry in entries:
-            if entry.kind != "ended":
-                continue
-            trial = self.trials[entry.trial]
-            if trial.state == "completed":
-                self.pace.learn(trial.configuration.model, entry.body["resources"]["wall_s"])
-            self._ended(trial)
-        for number in self._waiting:
-            self.strategy.remember(number, self.trials[number].configuration)
+    @property
+    def best(self) -> Trial | None:
+        """The incumbent."""
+        return self.learning.best
+
+    @property
+    def pace(self) -> Pace:
+        """How long trials take, by model."""
+        return self.learning.pace
 
     @property
     def finished(self) -> bool:
@@ -108,6 +101,8 @@ class Sweep:
                 out += self._lost(event)
             case StopAsked():
                 return self._finish("stopped", event.reason, event.time)
+        if self.learning.at_boundary(self._exhausted):
+            self.learning.learn()
         over = verdict(self.policy, self.standing(event.time))
         if over:
             out += self._finish(*over, event.time)
@@ -119,9 +114,9 @@ class Sweep:
             ended=self.trials.ended,
             live=self.trials.live,
             completed=self.trials.count("completed"),
-            failed=self.trials.count("failed"),
+            failed=self.learning.failed,
             best=self.best.score if self.best else None,
-            since_best=self._since_best,
+            since_best=self.learning.since_best,
             elapsed_s=self._earlier_s + now - self._started_at,
             exhausted=self._exhausted,
             false_starts=self._false_starts,
@@ -134,15 +129,13 @@ class Sweep:
         policy, trials = self.policy, self.trials
         if self._exhausted or trials.ended + trials.live >= policy.budget:
             return None
-        if policy.deterministic and len(trials) % GENERATION == 0:
-            if trials.live:
-                return None
-            self._tell()
-        configuration = self.strategy.ask(len(trials))
+        if self.learning.must_wait():
+            return None
+        configuration = self.learning.ask()
         if configuration is None:
             self._exhausted = True
             return None
-        trial = trials.add(configuration, self.strategy.name, now)
+        trial = trials.add(configuration, self._origin, now)
         self._waiting.append(trial.number)
         body = {
             "model": configuration.model,
@@ -265,16 +258,17 @@ class Sweep:
             for trial in unfinished:
                 trial.alone = True
             return [self._again(t, event.time, event.detail, False) for t in unfinished]
-        return [self._blame(t, event, event.time - flight.started_at) for t in unfinished]
+        return [self._blame(trial, flight, event) for trial in unfinished]
 
-    def _blame(self, trial: Trial, event: PackLost, elapsed: float) -> Record:
+    def _blame(self, trial: Trial, flight: Flight, event: PackLost) -> Record:
         """A trial that lost its worker while alone on it: once more, or failed with a cause."""
         trial.deaths += 1
+        elapsed = event.time - (flight.started_at or event.time)
         limit = self.policy.trial_timeout_s
         failure = judged(event, deaths=trial.deaths, elapsed_s=elapsed, limit_s=limit)
         if failure is None:
             return self._again(trial, event.time, event.detail, True)
-        return self._end(trial, event.time, {}, failure, None)
+        return self._end(trial, event.time, lost_body(flight, elapsed), failure, None)
 
     def _unfinished(self, flight: Flight) -> list[Trial]:
         """Trials of a pack that have no verdict under the attempt it carried."""
@@ -286,9 +280,8 @@ class Sweep:
 
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
         """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
-        entry = Entry(
-            "lost", now, {"reason": reason, "guilty": guilty}, trial.number, trial.attempt
-        )
+        body = {"reason": reason, "guilty": guilty, "alone": trial.alone}
+        entry = Entry("lost", now, body, trial.number, trial.attempt)
         if trial.state == "running":
             self.trials.move(trial, "waiting")
         trial.attempt += 1
@@ -314,29 +307,14 @@ class Sweep:
                 "reason": failure.reason,
                 "traceback": failure.traceback,
             }
-        self._ended(trial)
+        self.learning.ended(trial)
         body["state"] = trial.state
         return Record(Entry("ended", now, body, trial.number, trial.attempt), oof)
-
-    def _ended(self, trial: Trial) -> None:
-        """What the strategy and the incumbent learn from a trial that ended."""
-        if trial.state == "completed" and trial.score is not None:
-            self._since_best += 1
-            if self.policy.better(trial.score, self.best.score if self.best else None):
-                self.best, self._since_best = trial, 0
-        self._untold.append(trial)
-        if not self.policy.deterministic:
-            self._tell()
-
-    def _tell(self) -> None:
-        """What has ended, to the strategy, in the order of asking."""
-        for trial in sorted(self._untold, key=lambda t: t.number):
-            self.strategy.tell(trial.number, trial.configuration, trial.score, trial.verdict)
-        self._untold.clear()
 
     def _finish(self, state: SweepState, reason: str, now: float) -> list[Instruction]:
         """End the sweep: what is live is cancelled, what is finished stays."""
         out: list[Instruction] = [Cancel(number) for number in self._flights]
+        self.learning.learn()
         for trial in self.trials:
             if trial.live:
                 self.trials.move(trial, "cancelled")

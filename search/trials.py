@@ -127,10 +127,12 @@ class Trials:
             trial = trials[entry.trial]
             if entry.kind == "started":
                 trial.attempt = entry.attempt
-                trials.move(trial, "running")
+                if trial.state != "running":  # its driver was killed, and the next one as well
+                    trials.move(trial, "running")
             elif entry.kind == "lost":
                 trial.deaths += bool(entry.body["guilty"])
-                trial.attempt += 1
+                trial.alone = bool(entry.body.get("alone"))
+                trial.attempt = entry.attempt + 1
                 if trial.state == "running":  # a worker can be lost before it began
                     trials.move(trial, "waiting")
             elif entry.kind == "ended":

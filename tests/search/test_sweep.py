@@ -5,7 +5,7 @@ import pytest
 from cluster.simulated import Happening, SimulatedRunner, VirtualClock
 from evaluators.types import Failure, Outcome, Resources
 from search.driver import Driver
-from search.entries import BUDGETED
+from search.entries import BUDGETED, Entry
 from search.events import (
     Dispatch,
     Finish,
@@ -17,11 +17,12 @@ from search.events import (
     SlotFreed,
     StopAsked,
 )
+from search.learning import GENERATION
 from search.policy import Policy, StopRules
 from search.records import Records
 from search.space import Choice, Float, Parameter, Space
 from search.strategy import make_strategy
-from search.sweep import GENERATION, Sweep
+from search.sweep import Sweep
 
 
 def continuous():
@@ -57,6 +58,7 @@ def simulate(sweep_policy, plan, *, workers=2, store, space=None, sampler="rando
     clock = VirtualClock(seconds)
     known = [] if sweep_id is None else list(store.entries(sweep_id))
     asked = sum(entry.kind == "asked" for entry in known)
+    asked = 0 if sweep_policy.deterministic else asked
     chosen = strategy(space, sampler, resumed=asked)
     sweep = Sweep(sweep_policy, chosen, known, started_at=clock.now)
     sweep_id = sweep_id or store.create("simulated", {"metric": "score"})
@@ -242,6 +244,76 @@ def test_resume_runs_nothing_twice_and_the_budget_comes_out(store):
     asked = [str(e.body["params"]) for e in entries if e.kind == "asked"]
     assert len(set(asked)) == len(asked)
     assert sweep.state == "completed"
+
+
+def test_a_sweep_killed_twice_in_one_trial_is_still_resumed(store):
+    """Two drivers killed while the same trial ran leave a record that a third one finishes."""
+
+    class VanishedError(Exception):
+        pass
+
+    def dies(item):
+        if item.trial >= 2:
+            raise VanishedError
+        return Happening(3.0, scored(1.0))
+
+    sweep_id = store.create("twice", {"metric": "score"})
+    for _ in range(2):
+        with pytest.raises(VanishedError):
+            simulate(policy(5), dies, workers=1, store=store, sweep_id=sweep_id)
+        # what the next driver finds: the trial was begun by the one before and never ended
+        number = max(e.trial for e in store.entries(sweep_id) if e.kind == "asked")
+        last = [e for e in store.entries(sweep_id) if e.trial == number and e.kind == "started"]
+        attempt = last[-1].attempt + 1 if last else 0
+        store.append(sweep_id, [Entry("started", 1.0, {"worker": "w"}, number, attempt)])
+    sweep, entries, _ = simulate(
+        policy(5), lambda item: Happening(3.0, scored(1.0)), store=store, sweep_id=sweep_id
+    )
+    assert sweep.state == "completed"
+    assert sorted(e.trial for e in entries if e.kind == "ended") == list(range(5))
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+def test_a_resumed_deterministic_sweep_is_the_uninterrupted_one(store, sampler):
+    """Killed at any count of ended trials, it asks exactly what it would have asked."""
+    space = small(40) if sampler == "grid" else continuous()
+
+    class VanishedError(Exception):
+        pass
+
+    def plan(stop_after):
+        def happening(item):
+            if item.trial >= stop_after:
+                raise VanishedError
+            return Happening(1.0, scored(-abs(item.configuration.params["x"] - 0.3)))
+
+        return happening
+
+    wanted = policy(28, deterministic=True, slots=2)
+    whole, _, _ = simulate(wanted, plan(99), store=store, sampler=sampler, space=space)
+    for stop_after in (5, 8, 21):
+        sweep_id = store.create("cut", {"metric": "score"})
+        with pytest.raises(VanishedError):
+            simulate(wanted, plan(stop_after), store=store, sampler=sampler, space=space,
+                     sweep_id=sweep_id)  # fmt: skip
+        resumed, _, _ = simulate(
+            wanted, plan(99), store=store, sampler=sampler, space=space, sweep_id=sweep_id
+        )
+        assert [t.configuration for t in resumed.trials] == [t.configuration for t in whole.trials]
+
+
+def test_deterministic_stop_rules_do_not_depend_on_workers(store):
+    """`no_gain_for` ends a deterministic sweep at the same trial on one worker and on five."""
+
+    def ended(workers):
+        sweep, _, _ = simulate(
+            policy(80, deterministic=True, slots=workers, stop=StopRules(no_gain_for=5)),
+            lambda item: Happening(0.1 + (item.trial * 7) % 5, scored(min(item.trial, 9))),
+            workers=workers, store=store,
+        )  # fmt: skip
+        return sweep.trials.ended, sweep.best.number
+
+    assert ended(1) == ended(5)
 
 
 def test_recorded_events_replayed_give_the_same_decisions():

@@ -1,0 +1,101 @@
+"""What a sweep has learnt so far: the sampler's view, the incumbent, the pace of each model.
+
+All of it is derived from trials that ended, and rebuilt from the record on resume.
+"""
+
+from collections.abc import Sequence
+
+from evaluators.types import Configuration
+from search.entries import Entry
+from search.packing import Pace
+from search.policy import Policy
+from search.strategy import Strategy
+from search.trials import Trial, Trials
+
+#: Trials asked together under ``deterministic``: a constant, so that no machine differs.
+GENERATION = 8
+
+
+class Learning:
+    """Tells the strategy what ended, and keeps the best.
+
+    Under ``deterministic`` trials are asked in generations of eight; what has ended is learnt when
+    a whole generation has, in the order of asking, so that neither time nor the number of workers
+    takes part in a decision. Otherwise it is learnt at once.
+
+    Attributes:
+        best: the completed trial with the best score, the first of equals.
+        since_best: completed trials learnt since.
+        failed: failed trials learnt.
+    """
+
+    def __init__(self, policy: Policy, strategy: Strategy, trials: Trials) -> None:
+        self.pace = Pace()
+        self.best: Trial | None = None
+        self.since_best = 0
+        self.failed = 0
+        self._policy = policy
+        self._strategy = strategy
+        self._trials = trials
+        self._untold: list[Trial] = []
+
+    def ask(self) -> Configuration | None:
+        """The configuration of the next trial; None when the space has run out."""
+        return self._strategy.ask(len(self._trials))
+
+    def must_wait(self) -> bool:
+        """Whether the generation before has to end first."""
+        at_boundary = len(self._trials) % GENERATION == 0
+        return self._policy.deterministic and at_boundary and self._trials.live > 0
+
+    def ended(self, trial: Trial) -> None:
+        """A trial has reached its end."""
+        self._untold.append(trial)
+        if not self._policy.deterministic:
+            self.learn()
+
+    def at_boundary(self, exhausted: bool) -> bool:
+        """Whether a generation is complete, or the last one is as complete as it can be."""
+        trials = self._trials
+        full = len(trials) % GENERATION == 0 or trials.ended >= self._policy.budget or exhausted
+        return not trials.live and full
+
+    def learn(self) -> None:
+        """Everything that ended and was not learnt yet, in the order of asking."""
+        for trial in sorted(self._untold, key=lambda t: t.number):
+            self._strategy.tell(trial.number, trial.configuration, trial.score, trial.verdict)
+            self.failed += trial.state == "failed"
+            if trial.state == "completed" and trial.score is not None:
+                self.since_best += 1
+                if self._policy.better(trial.score, self.best.score if self.best else None):
+                    self.best, self.since_best = trial, 0
+        self._untold.clear()
+
+    def relearn(self, entries: Sequence[Entry]) -> None:
+        """The earlier record, as if it had happened here."""
+        ended = [entry for entry in entries if entry.kind == "ended"]
+        for entry in ended:
+            trial = self._trials[entry.trial]
+            if trial.state == "completed":
+                self.pace.learn(trial.configuration.model, entry.body["resources"]["wall_s"])
+        if self._policy.deterministic:
+            self._replay()
+            return
+        for entry in ended:
+            self.ended(self._trials[entry.trial])
+        for trial in self._trials:
+            if trial.live:
+                self._strategy.remember(trial.number, trial.configuration)
+
+    def _replay(self) -> None:
+        """Ask and tell in the order of the first time, so that the stream goes on where it was."""
+        for trial in self._trials:
+            if trial.number % GENERATION == 0:
+                self.learn()
+            asked = self._strategy.ask(trial.number)
+            if asked != trial.configuration:  # another version of the sampler's library
+                if asked is not None:
+                    self._strategy.tell(trial.number, asked, None, "cancelled")
+                self._strategy.remember(trial.number, trial.configuration)
+            if not trial.live:
+                self._untold.append(trial)
