@@ -4,6 +4,7 @@ Ray reports a segmentation fault and a SIGKILL with the same words, so each work
 fault handler write into a file named by its actor; whoever wants to know reads it on that node.
 """
 
+import contextlib
 import faulthandler
 import tempfile
 from pathlib import Path
@@ -27,6 +28,15 @@ def leave_note_on_fault(run: str) -> None:
     faulthandler.enable(_handles[-1], all_threads=False)
 
 
+def take_note_away(run: str) -> None:
+    """In a worker that ends well: nothing is left behind."""
+    faulthandler.disable()
+    path = _note(run, ray.get_runtime_context().get_actor_id() or "")
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # other workers of the run still have theirs
+        path.parent.rmdir()
+
+
 def cause_of_death(error: BaseException | None, run: str, node: str | None) -> tuple[Loss, str]:
     """How a worker was lost and one line about it. ``node``: Ray's id of its node, if known."""
     if isinstance(error, TrialOutOfMemory):
@@ -37,7 +47,7 @@ def cause_of_death(error: BaseException | None, run: str, node: str | None) -> t
     if isinstance(error, ActorDiedError) and "creation task" in said:
         return "never_started", said.split("\n")[-1][:300]
     if error.preempted:
-        return "node", "the worker's node was preempted"
+        return "preempted", "the worker's node was preempted"
     if node is not None and not _alive(node):
         return "node", "the worker's node went away"
     note = _read(run, error.actor_id or "", node)
@@ -73,6 +83,7 @@ def read_note(run: str, actor: str) -> str:
     path = _note(run, actor)
     try:
         lines = path.read_text(errors="replace").splitlines()
+        path.unlink()
     except OSError:
         return ""
     return lines[0].removeprefix("Fatal Python error: ") if lines else ""

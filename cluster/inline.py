@@ -23,6 +23,12 @@ class InlineRunner:
 
     def run(self, driver: Driver, workload: Workload, slots: int) -> None:
         """One pack after the other."""
+        limits = workload.assignment
+        if limits.fit_seconds is not None or limits.memory_mb is not None:
+            driver.warn(
+                "limits_not_enforced",
+                "the inline runner enforces neither trial_timeout nor memory_per_trial",
+            )
         unlimited = replace(workload.assignment, fit_seconds=None, memory_mb=None)
         evaluator = Evaluator(unlimited, workload.dataset, workload.splits)
         while not driver.finished:

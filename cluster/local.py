@@ -35,6 +35,8 @@ from search.events import (
     WorkerIdled,
 )
 
+#: Folders of drivers, in the folder for temporary files, followed by the driver's process.
+FOLDERS = "quintain-local-"
 #: Seconds between two looks at time limits and stop requests.
 POLL_S = 0.1
 #: Signals that a process brings upon itself.
@@ -104,13 +106,15 @@ class LocalRunner:
     name = "local"
 
     def __init__(self, workers: int | None = None, cpus_per_trial: int = 1) -> None:
-        self._cpus = (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else (os.cpu_count() or 1)
-        )
+        affinity = getattr(os, "sched_getaffinity", None)
+        cpus = len(affinity(0)) if affinity else (os.cpu_count() or 1)
+        if cpus < cpus_per_trial:
+            raise ClusterError(
+                f"a trial asks for {cpus_per_trial} cores and this machine has {cpus}: lower "
+                "resources.cpus_per_trial"
+            )
         self._threads = cpus_per_trial
-        self._workers = workers or max(1, self._cpus // cpus_per_trial)
+        self._workers = min(workers or cpus, cpus // cpus_per_trial)
         self._children: list[Child] = []
         self._folder: Path | None = None
         self._started = 0
@@ -119,10 +123,12 @@ class LocalRunner:
 
     def prepare(self) -> Machine:
         """Start the children: their imports take longer than reading the data."""
-        self._folder = Path(tempfile.mkdtemp(prefix="quintain-local-"))
+        remove_left_behind()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
         while len(self._children) < self._workers:
             self._start()
-        return Machine(self._workers * self._threads, psutil.virtual_memory().total / 2**20)
+        memory_mb = psutil.virtual_memory().total / 2**20
+        return Machine(self._workers * self._threads, memory_mb, self._workers)
 
     def _start(self) -> None:
         assert self._folder is not None
@@ -195,8 +201,11 @@ class LocalRunner:
         elif not child.ready and child.process.returncode != 0:
             self._false_starts += 1
             if self._false_starts >= FALSE_STARTS_ALLOWED:
-                said = child.log.read_text(errors="replace").strip().splitlines()
-                raise ClusterError(f"local workers cannot start ({detail}): {said[-1:]}")
+                said = child.log.read_text(errors="replace").strip().splitlines() or [detail]
+                raise ClusterError(
+                    f"local workers cannot start: {said[-1]}; code of your own reaches them as "
+                    '"file.py:name", or from an installed package'
+                )
         if not driver.finished:
             self._start()
 
@@ -207,6 +216,14 @@ class LocalRunner:
         self._children.clear()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def remove_left_behind() -> None:
+    """Folders of drivers that were killed: they hold a copy of the data."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*-*"):
+        pid = folder.name.removeprefix(FOLDERS).split("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def packed(workload: Workload, path: Path) -> bytes:
@@ -220,7 +237,7 @@ def packed(workload: Workload, path: Path) -> bytes:
 
 
 def _our_path() -> str:
-    """Where our packages stand, and nothing of the user's."""
+    """Where our packages stand, before what the user has put on PYTHONPATH; not his folder."""
     ours = str(Path(__file__).resolve().parent.parent)
     given = os.environ.get("PYTHONPATH", "")
     return os.pathsep.join(part for part in (ours, given) if part)

@@ -3,8 +3,9 @@
 import contextlib
 import logging
 import os
+import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,17 @@ def _keep_off_stdout() -> None:
     driver.print_to_stdstream = to_log
 
 
+def _must_answer(address: str) -> None:
+    """Ray itself waits for minutes on a port where nobody listens."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ClusterError(f"--address takes HOST:PORT as in 10.0.0.5:6379, not {address!r}")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise ClusterError(f"nothing answers at {address} ({error}): is the cluster up?") from error
+
+
 class RaySession:
     """A local Ray that ends with us, or a place in a running cluster.
 
@@ -76,7 +88,13 @@ class RaySession:
 
         self._ours = not ray.is_initialized()
         if not self._ours:
+            if address is not None:
+                raise ClusterError(
+                    f"this process is connected to a Ray already: ray.shutdown() before {address}"
+                )
             return
+        if address is not None:
+            _must_answer(address)
         # Ray puts the driver's working directory on every worker's path, and workers live in it:
         # it must be empty, and stay for as long as Ray does.
         self._folder = tempfile.TemporaryDirectory(prefix="quintain-ray-")
@@ -95,7 +113,7 @@ class RaySession:
         with working_in(self._folder.name):
             try:
                 ray.init(**options)
-            except ConnectionError as error:
+            except (ConnectionError, RuntimeError, ValueError) as error:
                 raise ClusterError(
                     f"no Ray cluster answers at {address} ({error}); check the address and that "
                     "RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token"
@@ -105,13 +123,28 @@ class RaySession:
         if token.exists():  # Ray writes it readable by everybody
             token.chmod(0o600)
 
-    def machine(self) -> Machine:
-        """Cores and memory of the nodes that are alive."""
+    def machine(self, trial: Mapping[str, float]) -> Machine:
+        """The nodes that are alive, and how many trials of these resources fit on them.
+
+        Raises:
+            ClusterError: none fits on any node.
+        """
         import ray
 
-        resources = ray.cluster_resources()
-        nodes = [node for node in ray.nodes() if node["Alive"]]
-        return Machine(int(resources.get("CPU", 0)), resources.get("memory", 0.0) / MB, len(nodes))
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        needs = {"CPU": trial["cpu"]} | ({"memory": trial["memory"]} if "memory" in trial else {})
+        places = sum(min(int(n.get(k, 0) // need) for k, need in needs.items()) for n in nodes)
+        cpus, memory = (sum(n.get(key, 0.0) for n in nodes) for key in ("CPU", "memory"))
+        if places == 0:
+            most = max((node.get("CPU", 0) for node in nodes), default=0)
+            room = max((node.get("memory", 0.0) for node in nodes), default=0.0) / MB
+            raise ClusterError(
+                f"no node has room for a trial of {needs['CPU']:g} cores"
+                + (f" and {needs['memory'] / MB:.0f} MB" if "memory" in needs else "")
+                + f"; the largest has {most:g} cores and {room:.0f} MB: lower "
+                "resources.cpus_per_trial or memory_per_trial"
+            )
+        return Machine(int(cpus), memory / MB, places, len(nodes))
 
     def close(self) -> None:
         """End what we started; leave what we found."""

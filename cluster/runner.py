@@ -26,11 +26,13 @@ class Machine:
     Attributes:
         cpus: cores that trials may use.
         memory_mb: memory of all nodes together, in units of 2**20 bytes.
+        places: trials that fit at a time, by what each asks for.
         nodes: hosts.
     """
 
     cpus: int
     memory_mb: float
+    places: int = 1
     nodes: int = 1
 
 

@@ -63,7 +63,7 @@ class SimulatedRunner:
 
     def prepare(self) -> Machine:
         """As many cores as workers."""
-        return Machine(self.workers, 1024.0 * self.workers)
+        return Machine(self.workers, 1024.0 * self.workers, self.workers)
 
     def run(self, driver: Driver, workload: Workload | None, slots: int) -> None:
         """Play every planned happening in the order of virtual time."""

@@ -9,7 +9,7 @@ import cloudpickle
 import ray
 from ray import tune
 
-from cluster.autopsy import leave_note_on_fault
+from cluster.autopsy import leave_note_on_fault, take_note_away
 from cluster.runner import Workload
 from cluster.worker import work
 from evaluators.crossval import Evaluator
@@ -62,5 +62,8 @@ def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
             report = next(self._reports)
             self._spent = report.spent
             return {"report": report, "done": report.last and not report.spent}
+
+        def cleanup(self) -> None:
+            take_note_away(run)
 
     return QuintainPack

@@ -7,7 +7,7 @@ callbacks feed it, and a resumed sweep is a new Tuner over our record.
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ from cluster.runner import Machine, Workload
 from cluster.trainable import Parcel, make_trainable, put
 from search.driver import Driver
 from search.events import (
+    Cancel,
     Dispatch,
+    Event,
+    Finish,
     Pack,
     PackLost,
     PackReported,
@@ -52,23 +55,48 @@ ENVIRONMENT = {
 class Flow:
     """What Tune's searcher and callbacks share: the driver and the packs under way."""
 
-    def __init__(self, driver: Driver, slots: int, run: str) -> None:
+    def __init__(self, driver: Driver, limit: int, run: str) -> None:
+        """``limit``: packs handed out at a time."""
         self.driver = driver
-        self.slots = slots
+        self.limit = limit
         self.run = run
         self.packs: dict[str, int] = {}
         self.nodes: dict[str, str | None] = {}
-        self.bug: BaseException | None = None
+        self.error: BaseException | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher and callbacks into files that are never read back."""
         return {}
 
+    @property
+    def over(self) -> bool:
+        """Whether Tune has to end: the sweep has finished, or something went wrong here."""
+        return self.driver.finished or self.error is not None
+
+    def feed(self, event: Event) -> Sequence[Dispatch | Cancel | Finish]:
+        """An event to the driver. What it raises waits for the end of Tune, which would bury it."""
+        return self._kept(lambda: self.driver.feed(event))
+
+    def poll(self) -> None:
+        """Let time pass."""
+        self._kept(self.driver.poll)
+
+    def _kept(
+        self, act: Callable[[], Sequence[Dispatch | Cancel | Finish]]
+    ) -> Sequence[Dispatch | Cancel | Finish]:
+        if self.error is not None:
+            return []
+        try:
+            return act()
+        except BaseException as error:
+            self.error = error
+            return []
+
     def next_pack(self, tune_id: str) -> Pack | None:
-        """Ask the sweep for a pack, one more than there are slots so that none stands idle."""
-        if len(self.packs) > self.slots:
+        """Ask the sweep for a pack."""
+        if len(self.packs) >= self.limit:
             return None
-        for task in self.driver.feed(SlotFreed(self.driver.clock())):
+        for task in self.feed(SlotFreed(self.driver.clock())):
             if isinstance(task, Dispatch):
                 self.packs[tune_id] = task.pack.number
                 return task.pack
@@ -87,7 +115,7 @@ class SweepSearcher(Searcher):
         pack = self._flow.next_pack(trial_id)
         if pack is not None:
             return {"parcel": Parcel(pack)}
-        return Searcher.FINISHED if self._flow.driver.finished else None
+        return Searcher.FINISHED if self._flow.over else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -114,7 +142,7 @@ class SweepCallback(tune.Callback):
         address = ray._private.state.actors(actor).get("Address", {})
         flow.nodes[trial.trial_id] = address.get("NodeID")
         now = flow.driver.clock()
-        flow.driver.feed(PackStarted(now, flow.packs[trial.trial_id], address.get("NodeID", "")))
+        flow.feed(PackStarted(now, flow.packs[trial.trial_id], address.get("NodeID", "")))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -122,7 +150,7 @@ class SweepCallback(tune.Callback):
         """A report; taken out of the result, which Tune would keep for the whole run."""
         flow = self._flow
         report: Report = result.pop("report")
-        flow.driver.feed(PackReported(flow.driver.clock(), flow.packs[trial.trial_id], report))
+        flow.feed(PackReported(flow.driver.clock(), flow.packs[trial.trial_id], report))
         if report.last:
             del flow.packs[trial.trial_id]
 
@@ -134,17 +162,16 @@ class SweepCallback(tune.Callback):
             return
         error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())  # our own file
         if not isinstance(error, RayActorError):
-            flow.bug = error
-            flow.driver.stop("quintain's own code failed in a worker")
+            flow.error = error  # our own code failed in a worker
             return
         node = flow.nodes.get(trial.trial_id)
         loss, detail = cause_of_death(error, flow.run, node)
-        flow.driver.feed(PackLost(flow.driver.clock(), number, loss, detail))
+        flow.feed(PackLost(flow.driver.clock(), number, loss, detail))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has nothing to do for now: let time pass and prepare what comes next."""
-        self._flow.driver.poll()
-        self._flow.driver.feed(WorkerIdled(self._flow.driver.clock()))
+        self._flow.poll()
+        self._flow.feed(WorkerIdled(self._flow.driver.clock()))
 
 
 class SweepStopper(tune.Stopper):
@@ -159,7 +186,7 @@ class SweepStopper(tune.Stopper):
 
     def stop_all(self) -> bool:
         """Whether the sweep is over."""
-        return self._flow.driver.finished
+        return self._flow.over
 
 
 class RayRunner:
@@ -175,19 +202,28 @@ class RayRunner:
         if memory_mb is not None:
             self._resources["memory"] = memory_mb * 2**20
         self._session: RaySession | None = None
+        self._places = 0
 
     def prepare(self) -> Machine:
-        """Start Ray, or join the cluster."""
+        """Start Ray, or join the cluster.
+
+        Raises:
+            ClusterError: the cluster does not answer, or no node has room for one trial.
+        """
         self._session = RaySession(self._address)
-        return self._session.machine()
+        machine = self._session.machine(self._resources)
+        self._places = machine.places
+        return machine
 
     def run(self, driver: Driver, workload: Workload, slots: int) -> None:
         """Serve the driver through one Tuner."""
         survive_memory_kills()
         run = f"{driver.sweep_id}-{os.urandom(4).hex()}"
-        flow = Flow(driver, slots, run)
+        # One pack beyond the slots waits for a worker to free, where it cannot run beside them.
+        limit = slots + (slots >= self._places)
+        flow = Flow(driver, limit, run)
         trainable = tune.with_resources(make_trainable(run, put(workload)), self._resources)
-        pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(slots + 1)}
+        pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(limit)}
         with (
             tempfile.TemporaryDirectory(prefix="quintain-tune-") as folder,
             environment(ENVIRONMENT | pending),
@@ -211,13 +247,14 @@ class RayRunner:
                 ),
             )
             tuner.fit()
-        if flow.bug is not None:
-            raise flow.bug
+        if flow.error is not None:
+            raise flow.error
 
     def close(self) -> None:
         """End Ray if it was ours."""
         if self._session is not None:
             self._session.close()
+            self._session = None
 
 
 @contextmanager

@@ -16,19 +16,24 @@ def work(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
     The report with ``last`` is the final one. With ``spent`` the process must end: a fit that
     could not be interrupted still runs in it, and the items not reported wait again.
     """
-    started = time.perf_counter()
     name = f"{socket.gethostname()}:{os.getpid()}"
     ended: list[ItemEnded] = []
     single = len(pack.items) == 1
+    busy_s = 0.0
     for item in pack.items:
-        for result in evaluator.evaluate(item.configuration):
+        results = evaluator.evaluate(item.configuration)
+        while True:
+            began = time.perf_counter()
+            result = next(results, None)
+            busy_s += time.perf_counter() - began
+            if result is None:
+                break
             if isinstance(result, Outcome):
                 ended.append(ItemEnded(item.trial, item.attempt, result))
             elif single and result.fold + 1 < len(evaluator.splits):
                 yield Report(folds=(_scored(item, result),), worker=name)
         if evaluator.spent:
             break
-    busy_s = time.perf_counter() - started
     yield Report(ended=ended, last=True, spent=evaluator.spent, busy_s=busy_s, worker=name)
 
 

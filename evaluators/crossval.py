@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,37 +73,44 @@ class Evaluator:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
-        started = time.perf_counter()
-        folds: list[FoldResult] = []
-        said: dict[str, None] = {}
+        run = _Run()
         for number in range(len(self.splits)):
-            result = self._guarded_fold(configuration, number, started, said)
+            with run.clock():
+                result = self._guarded_fold(configuration, number, run)
             if isinstance(result, Failure):
-                yield self._failed(folds, result, said, time.perf_counter() - started)
+                yield self._failed(run, result)
                 return
-            folds.append(result)
+            run.folds.append(result)
             yield result
-        yield self._scored(folds, said, time.perf_counter() - started)
+        with run.clock():
+            try:
+                scored = self._scored(run)
+            except Exception as error:
+                scored = self._failed(run, self._classified(error, configuration))
+        yield replace(scored, resources=replace(scored.resources, wall_s=run.busy_s))
+
+    def _classified(self, error: BaseException, configuration: Configuration) -> Failure:
+        """What the model, or the user's metric, raised."""
+        recipe = self.assignment.recipes[configuration.model]
+        return classify_failure(error, user_code=recipe.target is not None)
 
     def _guarded_fold(
-        self, configuration: Configuration, number: int, started: float, said: dict[str, None]
+        self, configuration: Configuration, number: int, run: "_Run"
     ) -> FoldResult | Failure:
         """One fold under the trial's limits; a failure still carries what it cost."""
         limit = self.assignment.fit_seconds
-        left = None if limit is None else limit - (time.perf_counter() - started)
-        self._meter = Profiler(fresh=number == 0)
+        run.meter = Profiler(fresh=number == 0)
         try:
             result = guarded(
-                lambda: self._fold(configuration, number, said),
-                seconds=left if left is None else max(left, 0.001),
+                lambda: self._fold(configuration, number, run),
+                seconds=None if limit is None else max(limit - run.busy_s, 0.001),
                 megabytes=self.assignment.memory_mb,
             )
-        except Exception as error:
-            recipe = self.assignment.recipes[configuration.model]
-            return classify_failure(error, user_code=recipe.target is not None)
+        except (Exception, SystemExit) as error:  # a model may call sys.exit
+            return self._classified(error, configuration)
         if isinstance(result, Overrun):
             self.spent = True
-            return self._overrun(result, number, time.perf_counter() - started)
+            return self._overrun(result, number, run.busy_s + result.elapsed_s)
         return result
 
     def _overrun(self, overrun: Overrun, number: int, elapsed: float) -> Failure:
@@ -118,84 +126,90 @@ class Evaluator:
             f"reached {overrun.peak_mb:.0f} MB in {where}, limit {overrun.limit:.0f} MB",
         )
 
-    def _fold(self, configuration: Configuration, number: int, said: dict[str, None]) -> FoldResult:
+    def _fold(self, configuration: Configuration, number: int, run: "_Run") -> FoldResult:
         """Fit on the training rows of one fold, score its test rows."""
         split, data, task = self.splits[number], self.dataset, self.assignment
-        with self._meter as meter, warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with run.meter as meter, run.listening():
             with meter.phase("load"):
                 train_values, train_target = data.values[split.train], data.target[split.train]
                 weight = None if data.weight is None else data.weight[split.train]
                 test_values = data.values[split.test]
             with meter.phase("fit"):
                 model = build(
-                    task.recipes[configuration.model],
-                    configuration.params,
-                    data.columns,
-                    data.classes,
-                    train_target,
-                    threads=task.threads,
-                    seed=task.seed,
-                )
+                    task.recipes[configuration.model], configuration.params, data.columns,
+                    data.classes, train_target, threads=task.threads, seed=task.seed,
+                )  # fmt: skip
                 model.fit(train_values, train_target, sample_weight=weight)
             with meter.phase("score"):
                 output, kind = outputs(model, test_values, len(data.classes))
                 scores, confusion = score_fold(task.metrics, data.target[split.test], output, kind)
-        for warning in caught:
-            first_line = str(warning.message).strip().split("\n")[0][:200]
-            said.setdefault(f"{warning.category.__name__}: {first_line}")
         return FoldResult(number, scores, confusion, meter.resources, output, kind)
 
-    def _scored(
-        self, folds: Sequence[FoldResult], said: Mapping[str, None], wall_s: float
-    ) -> Outcome:
+    def _scored(self, run: "_Run") -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
-        metrics = self.assignment.metrics
-        scores, by_fold, confusion = score_trial(metrics, self.dataset.target, self.splits, folds)
-        found = notices(metrics, self.dataset.target, self.splits, folds)
-        told = [*(f"{each.code}: {each.message}" for each in found), *said]
+        metrics, target, folds = self.assignment.metrics, self.dataset.target, run.folds
+        scores, by_fold, confusion = score_trial(metrics, target, self.splits, folds)
+        found = notices(metrics, target, self.splits, folds)
+        told = [*(f"{each.code}: {each.message}" for each in found), *run.said]
         objective = metrics[0].name
         failure = None
         if not np.isfinite(scores[objective]):
-            undefined = [
-                str(number + 1)
-                for number, score in enumerate(by_fold[objective])
-                if not np.isfinite(score)
-            ]
+            values = enumerate(by_fold[objective], start=1)
+            undefined = [str(number) for number, score in values if not np.isfinite(score)]
             where = f" on fold {', '.join(undefined)}" if undefined else ""
             failure = Failure("numeric", f"{objective} is undefined{where}")
-        return Outcome(
-            scores,
-            by_fold,
-            confusion,
-            replace(total(folds), wall_s=wall_s),
-            encode(self.splits, folds) if self.assignment.keep_oof else None,
-            tuple(told[:WARNINGS_KEPT]),
-            failure,
-        )
+        oof = encode(self.splits, folds) if self.assignment.keep_oof else None
+        cost = _sum([fold.resources for fold in folds])
+        kept = tuple(told[:WARNINGS_KEPT])
+        return Outcome(scores, by_fold, confusion, cost, oof, kept, failure)
 
-    def _failed(
-        self,
-        folds: Sequence[FoldResult],
-        failure: Failure,
-        said: Mapping[str, None],
-        wall_s: float,
-    ) -> Outcome:
+    def _failed(self, run: "_Run", failure: Failure) -> Outcome:
         """What is known of a trial that did not finish, the failing fold's cost included."""
         by_fold = {
-            metric.name: [fold.scores[metric.name] for fold in folds]
+            metric.name: [fold.scores[metric.name] for fold in run.folds]
             for metric in self.assignment.metrics
         }
-        spent = _sum([*(fold.resources for fold in folds), self._meter.resources])
+        parts = [fold.resources for fold in run.folds]
+        if len(parts) < len(self.splits):
+            parts.append(run.meter.resources)
+        cost = replace(_sum(parts), wall_s=run.busy_s)
         return Outcome(
-            {},
-            by_fold,
-            (),
-            replace(spent, wall_s=wall_s),
-            None,
-            tuple(said)[:WARNINGS_KEPT],
-            failure,
-        )
+            {}, by_fold, (), cost, None, tuple(run.said)[:WARNINGS_KEPT], failure
+        )  # fmt: skip
+
+
+class _Run:
+    """One configuration under way.
+
+    ``busy_s`` counts the seconds spent here, not those in which whoever takes the folds works.
+    """
+
+    def __init__(self) -> None:
+        self.folds: list[FoldResult] = []
+        self.said: dict[str, None] = {}
+        self.busy_s = 0.0
+        self.meter = Profiler()
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Time spent inside counts as the trial's."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.busy_s += time.perf_counter() - began
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Keep what the model's library warns of, whether the fit succeeds or not."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                yield
+            finally:
+                for warning in caught:
+                    first_line = str(warning.message).strip().split("\n")[0][:200]
+                    self.said.setdefault(f"{warning.category.__name__}: {first_line}")
 
 
 def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind]:
@@ -213,11 +227,6 @@ def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind
     if not np.isfinite(output).all():
         raise FloatingPointError("the model's scores contain NaN or infinite values")
     return output, "proba" if kind == "proba" else "decision"
-
-
-def total(folds: Sequence[FoldResult]) -> Resources:
-    """The cost of several folds together."""
-    return _sum([fold.resources for fold in folds])
 
 
 def _sum(parts: Sequence[Resources]) -> Resources:

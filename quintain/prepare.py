@@ -42,6 +42,7 @@ class Prepared:
     dataset: Dataset
     rows_locked: int
     splits: list[Split]
+    folds_seed: int
     assignment: Assignment
     baseline: Baseline
     warnings: tuple[Warned, ...]
@@ -86,6 +87,7 @@ class Prepared:
             "fingerprint": data.fingerprint,
             "folds": len(self.splits) // spec.evaluate.repeats,
             "repeats": spec.evaluate.repeats,
+            "folds_seed": self.folds_seed,
             "runner": runner,
             "machine": machine(),
             "budget": spec.search.trials,
@@ -104,14 +106,15 @@ def prepare(spec: Spec, data: Any = None) -> Prepared:
     dataset = whole if not len(locked) else whole.take(development)
     metrics = _metrics(spec, dataset)
     _check_outputs(metrics[0], recipes, dataset)
-    splits, split_warnings = make_splits(_plan(spec, dataset), dataset)
+    plan = _plan(spec, dataset)
+    splits, split_warnings = make_splits(plan, dataset)
     resources = spec.resources
     assignment = Assignment(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
         fit_seconds=spec.search.trial_timeout, memory_mb=resources.memory_limit_mb,
     )  # fmt: skip
     return Prepared(
-        spec, space_of(spec), dataset, len(locked), splits, assignment,
+        spec, space_of(spec), dataset, len(locked), splits, plan.seed, assignment,
         baseline(metrics, dataset, splits),
         (*dataset.warnings, *lock_warnings, *split_warnings, *_grid_warnings(spec)),
     )  # fmt: skip
@@ -180,14 +183,15 @@ def _check_outputs(objective: Metric, recipes: Mapping[str, ModelRecipe], datase
     """Refuse an objective of probabilities where a model gives decision values only."""
     if objective.needs != "proba":
         return  # building a model imports its library
-    built = {
-        name: build(recipe, {}, dataset.columns, dataset.classes, dataset.target, threads=1, seed=0)
-        for name, recipe in recipes.items()
-    }
-    kinds: dict[str, ScoreKind] = {
-        name: "proba" if hasattr(model, "predict_proba") else "decision"
-        for name, model in built.items()
-    }
+    kinds: dict[str, ScoreKind] = {}
+    for name, recipe in recipes.items():
+        try:
+            model = build(
+                recipe, {}, dataset.columns, dataset.classes, dataset.target, threads=1, seed=0
+            )
+        except Exception:  # it may need parameters of the space: its trials will tell
+            continue
+        kinds[name] = "proba" if hasattr(model, "predict_proba") else "decision"
     check_output(objective, kinds)
 
 

@@ -69,13 +69,14 @@ def run(
     loaded = read_spec(_with_source(spec, data))
     prepared = prepare(loaded, data)
     chosen = choose_runner(runner, address, prepared)
-    try:
-        machine = chosen.prepare()
-        with Records.open(records) as store:
-            sweep_id = store.create(loaded.name, prepared.header(chosen.name))
+    with Records.open(records) as store:
+        try:
+            machine = chosen.prepare()
+            header = prepared.header(chosen.name) | {"address": address}
+            sweep_id = store.create(loaded.name, header)
             return _search(prepared, chosen, machine, store, sweep_id, watcher, data)
-    finally:
-        chosen.close()
+        finally:
+            chosen.close()
 
 
 def resume(
@@ -113,7 +114,9 @@ def resume(
                 f"the data of {sweep_id} has changed since it began ({spec.data.source}): "
                 "start a new sweep with quintain run"
             )
-        wanted = header["runner"] if runner == "auto" and address is None else runner
+        wanted = runner
+        if runner == "auto" and address is None:
+            wanted, address = header["runner"], header.get("address")
         chosen = choose_runner(wanted, address, prepared)
         try:
             machine = chosen.prepare()
@@ -131,15 +134,21 @@ def _default_watcher() -> Watcher:
     return Progress(Console(stderr=True))
 
 
-def open_sweep(sweep: str, *, records: str | None = None) -> Result:
-    """A sweep of the store as it stands now, running or not."""
+def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> Result:
+    """A sweep of the store as it stands now, running or not.
+
+    ``data``: the table or (X, y) it was run on, where that was not a file; ``fit`` needs it.
+    """
     with Records.open(records, create=False) as store:
-        return Result(read_view(store, store.resolve(sweep)))
+        return Result(read_view(store, store.resolve(sweep)), data=data)
 
 
 def spec_of(header: Mapping[str, Any]) -> Spec:
     """The spec a sweep was started with, paths relative to where it stood then."""
-    spec: Spec = read_spec(header["spec"]).in_folder(Path(header["folder"]))
+    told = dict(header["spec"])
+    if told.get("evaluate", {}).get("folds_seed") == "new":  # a resumed sweep keeps its folds
+        told["evaluate"] = {**told["evaluate"], "folds_seed": header["folds_seed"]}
+    spec: Spec = read_spec(told).in_folder(Path(header["folder"]))
     return spec
 
 
@@ -217,8 +226,7 @@ def _asked(entries: Sequence[Entry]) -> int:
 
 def _slots(spec: Spec, machine: Machine) -> int:
     """Packs at a time: what the machine has, unless the spec says less."""
-    most = max(1, machine.cpus // spec.resources.cpus_per_trial)
-    return min(_asked_slots(spec) or most, most)
+    return min(_asked_slots(spec) or machine.places, machine.places)
 
 
 def _asked_slots(spec: Spec) -> int | None:

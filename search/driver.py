@@ -39,7 +39,9 @@ class Driver:
         self._lease = lease
         self._listeners = tuple(listeners)
         self._stop_reason: str | None = None
-        self._oof_bytes = 0
+        self._oof_folder: Path = records.folder / sweep_id
+        self._oof_bytes = sum(file.stat().st_size for file in self._oof_folder.glob("*.oof"))
+        self._oof_full = False
 
     @property
     def finished(self) -> bool:
@@ -50,8 +52,18 @@ class Driver:
         """Ask the sweep to stop. Safe in a signal handler: acted on at the next ``poll``."""
         self._stop_reason = reason
 
+    def warn(self, code: str, message: str, figure: float | None = None) -> None:
+        """Record something the user should know."""
+        body = {"code": code, "message": message, "figure": figure}
+        self._records.append(self.sweep_id, [Entry("warning", self.clock(), body)], self._lease)
+
     def poll(self) -> list[Dispatch | Cancel | Finish]:
-        """Let time pass: stop requests and time limits take effect."""
+        """Let time pass: stop requests and time limits take effect.
+
+        Raises:
+            LeaseError: another driver has taken the sweep over.
+        """
+        self._lease.check()
         if self._stop_reason is not None:
             return self.feed(StopAsked(self.clock(), self._stop_reason))
         return self.feed(Ticked(self.clock()))
@@ -94,27 +106,26 @@ class Driver:
         entry, oof = record.entry, record.oof
         if oof is None:
             return [entry]
-        before, self._oof_bytes = self._oof_bytes, self._oof_bytes + len(oof)
-        if self._oof_bytes > OOF_CAP:
-            return [entry] if before > OOF_CAP else [entry, _capped(entry)]
-        path = self._oof_folder() / f"{entry.trial}-{entry.attempt}.oof"
+        if self._oof_full:
+            return [entry]
+        if self._oof_bytes + len(oof) > OOF_CAP:
+            self._oof_full = True
+            return [entry, _without_oof(entry, f"they have reached {OOF_CAP / 1e9:g} GB")]
+        path = self._oof_folder / f"{entry.trial}-{entry.attempt}.oof"
         aside = path.with_suffix(".part")
-        aside.write_bytes(oof)
-        aside.rename(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(oof)
+            aside.rename(path)
+        except OSError as error:  # the scores are worth more than the file
+            self._oof_full = True
+            return [entry, _without_oof(entry, str(error))]
+        self._oof_bytes += len(oof)
         return [replace(entry, body={**entry.body, "oof": path.name})]
 
-    def _oof_folder(self) -> Path:
-        folder: Path = self._records.folder / self.sweep_id
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
 
-
-def _capped(entry: Entry) -> Entry:
+def _without_oof(entry: Entry, why: str) -> Entry:
     """The warning that from this trial on no out-of-fold outputs are kept."""
-    message = (
-        f"out-of-fold outputs reached {OOF_CAP / 1e9:g} GB with trial {entry.trial}: "
-        "later trials keep their scores only"
-    )
-    return Entry(
-        "warning", entry.time, {"code": "oof_cap", "message": message, "figure": OOF_CAP / 1e9}
-    )
+    message = f"from trial {entry.trial} on, out-of-fold outputs are not kept: {why}"
+    body = {"code": "oof_not_kept", "message": message, "figure": float(entry.trial)}
+    return Entry("warning", entry.time, body)

@@ -13,8 +13,9 @@ from search.entries import Entry, SweepState
 
 #: How a worker went away, as far as the runner can tell.
 #: killed: a signal from outside or no reason known; segfault: its own fatal signal;
-#: memory: killed for the node's memory; node: the whole node went; never_started: before its pack.
-Loss = Literal["killed", "segfault", "memory", "node", "never_started"]
+#: memory: killed for the node's memory; node: the whole node went; preempted: it was taken
+#: away on purpose; never_started: before its pack.
+Loss = Literal["killed", "segfault", "memory", "node", "preempted", "never_started"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from search.events import PackLost
 
 #: Workers a trial may lose, alone on them, before it is given up. A fatal signal of its own comes
 #: back; a kill from outside may not; a node is never the trial's fault.
-DEATHS_ALLOWED = {"killed": 2, "memory": 2, "segfault": 1, "node": 4}
+DEATHS_ALLOWED = {"killed": 2, "memory": 2, "segfault": 1, "node": 4, "preempted": 4}
 
 
 def judged(
@@ -25,4 +25,6 @@ def judged(
             return Failure("out_of_memory", event.detail)
         case "segfault":
             return Failure("crashed", event.detail)
+        case "preempted":
+            return Failure("preempted", f"{deaths} times: {event.detail}")
     return Failure("worker_lost", f"{deaths} workers lost: {event.detail}")

@@ -17,6 +17,7 @@ from search.report_tables import (
     confusion_table,
     failures_table,
     number,
+    said_table,
     score,
     trials_table,
 )
@@ -67,7 +68,9 @@ def summary(view: SweepView) -> Group:
 
 def report(view: SweepView, *, opening: bool = True) -> Group:
     """The whole report; without its ``opening`` where that was printed before the first trial."""
-    tables = (best_table(view), confusion_table(view), failures_table(view))
+    tables = (
+        best_table(view), confusion_table(view), failures_table(view), said_table(view),
+    )  # fmt: skip
     return _spaced(
         [
             *([Group(*headline(view))] if opening else []),

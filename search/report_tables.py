@@ -125,6 +125,19 @@ def failures_table(view: SweepView) -> Group | None:
     return _titled(f"{failed} trial{'s' * (failed != 1)} failed", table)
 
 
+def said_table(view: SweepView) -> Group | None:
+    """What fits warned of, the most frequent first; None if they were silent."""
+    said = view.said_by_fits
+    if not said:
+        return None
+    table = _table()
+    _columns(table, "trials")
+    table.add_column("warning", overflow="fold", ratio=1)
+    for text, trials in said.items():
+        table.add_row(str(len(trials)), Text(text))
+    return _titled("Fits warned", table)
+
+
 def score(value: float) -> str:
     """Four digits after the point, or as many as count where that would hide the number."""
     if math.isnan(value):

@@ -162,6 +162,15 @@ class SweepView:
         found = [FailureGroup(*key, tuple(numbers)) for key, numbers in groups.items()]
         return sorted(found, key=lambda group: -len(group.trials))
 
+    @property
+    def said_by_fits(self) -> dict[str, tuple[int, ...]]:
+        """What fits and their scores warned of: the text, and the trials it came from."""
+        said: dict[str, tuple[int, ...]] = {}
+        for trial in self.trials:
+            for text in trial.warnings:
+                said[text] = (*said.get(text, ()), trial.trial)
+        return dict(sorted(said.items(), key=lambda item: -len(item[1])))
+
     def to_json(self) -> dict[str, Json]:
         """The object of `quintain run --json`, every key present, NaN as null."""
         best, cost = self.best, self.resources

@@ -129,5 +129,6 @@ def test_a_sweep_without_a_score_has_failed(quintain_cli):
     assert "my own bug" in done.stdout
     rows = quintain_cli.json("trials", "broken-1")
     assert {r["cause"] for r in rows if r["state"] == "failed"} == {"user_code"}
-    trace = quintain_cli("trials", "broken-1", "--traceback", "0")
+    failed = next(row["trial"] for row in rows if row["state"] == "failed")
+    trace = quintain_cli("trials", "broken-1", "--traceback", failed)
     assert "RuntimeError: my own bug" in trace.stdout
