@@ -139,10 +139,11 @@ class SweepCallback(tune.Callback):
         """A worker has the pack."""
         flow = self._flow
         actor = trial.temporary_state.ray_actor._actor_id.hex()
-        address = ray._private.state.actors(actor).get("Address", {})
+        found = ray._private.state.actors(actor)
+        address = found.get("Address", {})
         flow.nodes[trial.trial_id] = address.get("NodeID")
-        now = flow.driver.clock()
-        flow.feed(PackStarted(now, flow.packs[trial.trial_id], address.get("NodeID", "")))
+        worker = f"{address.get('IPAddress', '')}:{found.get('Pid', '')}"
+        flow.feed(PackStarted(flow.driver.clock(), flow.packs[trial.trial_id], worker))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any

@@ -19,6 +19,8 @@ from evaluators.code import nearest
 from evaluators.errors import ModelError
 from evaluators.types import Floats, Ints
 
+#: TOML has no null: this word means it.
+NO_WEIGHTS = "none"
 WANTED = '"balanced", a number above 0, or {label = weight}'
 
 
@@ -48,7 +50,7 @@ def check_class_weight(value: object) -> None:
     Raises:
         ModelError: neither of the forms above.
     """
-    if value is None or value == "balanced":
+    if value is None or value in ("balanced", NO_WEIGHTS):
         return
     if isinstance(value, Mapping):
         for label, weight in value.items():
@@ -65,7 +67,7 @@ def class_weights(value: object, classes: Sequence[str]) -> ClassWeights | None:
             positive class.
     """
     check_class_weight(value)
-    if value is None:
+    if value is None or value == NO_WEIGHTS:
         return None
     if value == "balanced":
         return ClassWeights()

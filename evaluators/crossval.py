@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.metrics import Metric
-from evaluators.models import ModelRecipe, build, classify_failure
+from evaluators.models import ModelRecipe, build, classify_failure, load_library
 from evaluators.oof import encode
 from evaluators.profiler import Profiler
 from evaluators.scoring import notices, score_fold, score_trial
@@ -66,6 +66,8 @@ class Evaluator:
         self.dataset = dataset
         self.splits = splits
         self.spent = False
+        for recipe in assignment.recipes.values():
+            load_library(recipe)
 
     def evaluate(self, configuration: Configuration) -> Iterator[FoldResult | Outcome]:
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception."""

@@ -143,6 +143,28 @@ def check_params(recipe: ModelRecipe, names: Iterable[str]) -> list[str]:
     ]
 
 
+def load_library(recipe: ModelRecipe) -> None:
+    """Import what a model needs, so that its first fit is not charged for it."""
+    if recipe.target is None:
+        _factory(recipe.estimator)
+
+
+def misfits(
+    recipe: ModelRecipe, weights: Iterable[object], classes: Sequence[str], *, weighted_rows: bool
+) -> list[str]:
+    """What these class weights, or weighted rows, make impossible on this data; one line each."""
+    problems = []
+    for weight in weights:
+        try:
+            class_weights(weight, classes)
+        except ModelError as error:
+            problems.append(str(error))
+    if weighted_rows and recipe.target is None and not TABLE[recipe.estimator].weighs_rows:
+        able = ", ".join(name for name, entry in TABLE.items() if entry.weighs_rows)
+        problems.append(f"{recipe.estimator} cannot weigh rows ($.data.weight_column); can: {able}")
+    return problems
+
+
 def build(
     recipe: ModelRecipe,
     params: Mapping[str, Any],

@@ -27,6 +27,9 @@ class FittedModel:
     columns: tuple[Column, ...]
     classes: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<FittedModel {self.model!r:.60} on {len(self.columns)} columns>"
+
     def predict(self, frame: pd.DataFrame) -> Any:
         """(rows,) labels as text, at the default threshold."""
         output, kind = outputs(self.model, self._encoded(frame), len(self.classes))

@@ -96,7 +96,12 @@ def apply_scorer(rows: ScoredRows, scorer: Scorer) -> float:
     if not any(hasattr(model, m) for m in ([methods] if isinstance(methods, str) else methods)):
         return np.nan
     if not scorer._score_func.__module__.startswith("sklearn."):
-        return _number(scorer(model, None, rows.target), repr(scorer))
+        try:
+            return _number(scorer(model, None, rows.target), repr(scorer))
+        except MetricError:
+            raise
+        except Exception as error:
+            raise MetricError(f"{scorer!r} raised {type(error).__name__}: {error}") from error
     informed = _told_of_classes(scorer, rows.classes)
     if rows.lacks_a_class and "labels" not in informed._kwargs:
         return np.nan
@@ -114,7 +119,13 @@ def apply_function(
     rows: ScoredRows, function: Callable[[Any, Any], Any], name: str, needs: Needs
 ) -> float:
     """A user's ``f(y_true, y_pred)``: class codes (1 = positive), then what it asked for."""
-    return _number(function(rows.target, rows.labels if needs == "label" else rows.output), name)
+    predicted = rows.labels if needs == "label" else rows.output
+    try:
+        return _number(function(rows.target, predicted), name)
+    except MetricError:
+        raise
+    except Exception as error:
+        raise MetricError(f"metric {name!r} raised {type(error).__name__}: {error}") from error
 
 
 def _told_of_classes(scorer: Scorer, classes: int) -> Scorer:

@@ -1,7 +1,11 @@
 """The command line: one door where what can be mended becomes one line and exit code 2."""
 
 import json
+import os
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +58,7 @@ def init(data: str, target: str, output: Path | None, force: bool) -> None:
     from quintain.starting import write_starting_spec
 
     path = write_starting_spec(data, target, output, force=force)
-    click.echo(f"wrote {path}; next: quintain run {path}")
+    click.echo(f"wrote {path}; next: quintain run {shlex.quote(str(path))}")
 
 
 @cli.command(cls=Example, example="quintain run adult.toml --runner local")
@@ -72,7 +76,8 @@ def run(
         from quintain.prepare import prepare
         from search.spec import read_spec
 
-        prepared = prepare(read_spec(spec))
+        with _stdout_kept(as_json):
+            prepared = prepare(read_spec(spec))
         sentence = f"{spec} is fine: {prepared.dataset.rows} rows to search"
         click.echo(
             json.dumps({"valid": True, "rows": prepared.dataset.rows}) if as_json else sentence
@@ -80,10 +85,11 @@ def run(
         return
     from quintain import sweeps
 
-    _finish(
-        sweeps.run(spec, runner=runner, address=address, records=records, watcher=_progress()),
-        as_json,
-    )
+    with _stdout_kept(as_json):
+        result = sweeps.run(
+            spec, runner=runner, address=address, records=records, watcher=_progress()
+        )
+    _finish(result, as_json)
 
 
 @cli.command(cls=Example, example="quintain resume adult-income-7")
@@ -98,10 +104,11 @@ def resume(
     """Go on with a sweep whose driver was stopped or killed; nothing recorded runs again."""
     from quintain import sweeps
 
-    _finish(
-        sweeps.resume(sweep, runner=runner, address=address, records=records, watcher=_progress()),
-        as_json,
-    )
+    with _stdout_kept(as_json):
+        result = sweeps.resume(
+            sweep, runner=runner, address=address, records=records, watcher=_progress()
+        )
+    _finish(result, as_json)
 
 
 @cli.command(name="list", cls=Example, example="quintain list")
@@ -176,6 +183,27 @@ def report(sweep: str, records: str | None, as_json: bool) -> None:
     from search.report import report
 
     _console().print(report(result.view))
+
+
+@contextmanager
+def _stdout_kept(as_json: bool) -> Iterator[None]:
+    """Under --json, whatever prints meanwhile goes to standard error.
+
+    The user's own data function, metric or model may print, and C libraries do: so it is the file
+    descriptor itself that is turned round.
+    """
+    if not as_json:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _console(*, stderr: bool = False) -> Any:

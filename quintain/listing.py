@@ -7,27 +7,35 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluators.errors import QuintainError
-from search.records import Records
-from search.view import SweepView
+from search.records import Records, SweepRecord
+from search.view import SweepView, read_view
 
 
 def rows(store: Records) -> list[dict[str, Any]]:
     """One object a sweep, newest first."""
-    return [
-        {
-            "sweep": found.id,
-            "state": found.state,
-            "created": datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds"),
-            "metric": found.header.get("metric"),
-            "best": (found.last.get("summary") or {}).get("best"),
-            "trial_counts": (found.last.get("summary") or {}).get("counts"),
-            "budget": found.header.get("budget"),
-            "runner": found.header.get("runner"),
-            "rows": found.header.get("rows_searched"),
-            "note": found.header.get("note"),
-        }
-        for found in store.sweeps()
-    ]
+    return [_row(store, found) for found in store.sweeps()]
+
+
+def _row(store: Records, found: SweepRecord) -> dict[str, Any]:
+    """What the last state entry says; a sweep without one of its own is counted."""
+    summary = found.last.get("summary")
+    if summary is None:
+        view = read_view(store, found.id)
+        best = None if view.best is None else {"trial": view.best.trial, "score": view.best.score}
+        ends = ("completed", "pruned", "failed", "cancelled")
+        summary = {"counts": {state: view.counts[state] for state in ends}, "best": best}
+    return {
+        "sweep": found.id,
+        "state": found.state,
+        "created": datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds"),
+        "metric": found.header.get("metric"),
+        "best": summary["best"],
+        "trial_counts": summary["counts"],
+        "budget": found.header.get("budget"),
+        "runner": found.header.get("runner"),
+        "rows": found.header.get("rows_searched"),
+        "note": found.header.get("note"),
+    }
 
 
 def table(found: list[dict[str, Any]]) -> Table:
@@ -37,12 +45,12 @@ def table(found: list[dict[str, Any]]) -> Table:
         shown.add_column(column, justify="right" if column == "trials" else "left")
     for row in found:
         counts, best = row["trial_counts"], row["best"]
-        ended = "" if counts is None else str(sum(counts.values()) - counts["cancelled"])
+        ended = sum(counts.values()) - counts["cancelled"]
         score = "" if best is None or best["score"] is None else f"{best['score']:.4f}"
         style = {"failed": "red", "interrupted": "yellow", "running": "green"}.get(row["state"], "")
         shown.add_row(
             row["sweep"], Text(row["state"], style), row["created"][:16].replace("T", " "),
-            f"{ended}/{row['budget']}" if ended else f"?/{row['budget']}", row["metric"], score,
+            f"{ended}/{row['budget']}", row["metric"], score,
         )  # fmt: skip
     return shown
 

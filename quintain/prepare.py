@@ -21,13 +21,13 @@ from evaluators.data import load
 from evaluators.errors import QuintainError
 from evaluators.holdout import locked_rows
 from evaluators.metrics import Metric, default_metric, resolve, standard_set
-from evaluators.models import ModelRecipe, build, check_params, make_recipe
+from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
 from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, make_splits, natural_splitter
 from evaluators.types import Dataset, ScoreKind, Split, Warned
 from search.errors import SpecError
 from search.policy import Policy, StopRules
-from search.space import Space
+from search.space import Choice, Space
 from search.spec import Spec, folds_key, space_of
 
 LIBRARIES = ("quintain", "ray", "optuna", "scikit-learn", "xgboost", "pandas", "numpy")
@@ -88,6 +88,7 @@ class Prepared:
             "folds": len(self.splits) // spec.evaluate.repeats,
             "repeats": spec.evaluate.repeats,
             "folds_seed": self.folds_seed,
+            "code": code_digests(spec),
             "runner": runner,
             "machine": machine(),
             "budget": spec.search.trials,
@@ -100,11 +101,10 @@ def prepare(spec: Spec, data: Any = None) -> Prepared:
 
     ``data``: a DataFrame or (X, y) in place of the spec's source.
     """
-    recipes = _recipes(spec)
-    whole = read_data(spec, data)
+    recipes, whole, metrics = _resolved(spec, data)
     development, locked, lock_warnings = locked_rows(whole, spec.holdout.test_size)
     dataset = whole if not len(locked) else whole.take(development)
-    metrics = _metrics(spec, dataset)
+    _check_weights(spec, recipes, dataset)
     _check_outputs(metrics[0], recipes, dataset)
     plan = _plan(spec, dataset)
     splits, split_warnings = make_splits(plan, dataset)
@@ -118,6 +118,30 @@ def prepare(spec: Spec, data: Any = None) -> Prepared:
         baseline(metrics, dataset, splits),
         (*dataset.warnings, *lock_warnings, *split_warnings, *_grid_warnings(spec)),
     )  # fmt: skip
+
+
+def _resolved(spec: Spec, data: Any) -> tuple[dict[str, ModelRecipe], Dataset, tuple[Metric, ...]]:
+    """Models, rows and metrics; what is wrong with each of them is told together."""
+    problems: list[str] = []
+    recipes: dict[str, ModelRecipe] = {}
+    metrics: tuple[Metric, ...] = ()
+    try:
+        recipes = _recipes(spec)
+    except SpecError as error:
+        problems += error.problems
+    try:
+        whole = read_data(spec, data)
+    except QuintainError as error:
+        if not problems:
+            raise
+        raise SpecError([*problems, f"$.data: {error}"]) from error
+    try:
+        metrics = _metrics(spec, whole)
+    except SpecError as error:
+        problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return recipes, whole, metrics
 
 
 def _grid_warnings(spec: Spec) -> list[Warned]:
@@ -164,19 +188,35 @@ def _metrics(spec: Spec, dataset: Dataset) -> tuple[Metric, ...]:
     evaluate, binary = spec.evaluate, dataset.binary
     share = float(dataset.target.mean()) if binary else None
     name = evaluate.metric or default_metric(share, binary)
-    objective = resolve(name, binary=binary, direction=evaluate.direction, folder=spec.folder)
     others = evaluate.metrics if evaluate.metrics is not None else standard_set(binary)
-    problems, found = [], {objective.name: objective}
-    for position, other in enumerate(others):
+    wanted = [("$.evaluate.metric", name, evaluate.direction)]
+    wanted += [(f"$.evaluate.metrics[{n}]", other, None) for n, other in enumerate(others)]
+    problems, found = [], dict[str, Metric]()
+    for at, each, direction in wanted:
         try:
-            metric = resolve(other, binary=binary, folder=spec.folder)
+            metric = resolve(each, binary=binary, direction=direction, folder=spec.folder)
         except QuintainError as error:
-            problems.append(f"$.evaluate.metrics[{position}]: {error}")
+            problems.append(f"{at}: {error}")
         else:
             found.setdefault(metric.name, metric)
     if problems:
         raise SpecError(problems)
     return tuple(found.values())
+
+
+def _check_weights(spec: Spec, recipes: Mapping[str, ModelRecipe], dataset: Dataset) -> None:
+    """Refuse class weights that name no class of the data, and rows that a model cannot weigh."""
+    space, problems = space_of(spec), []
+    for position, block in enumerate(spec.model):
+        weights: list[object] = [block.fixed_class_weight]
+        for parameter in space.models[block.name]:
+            if parameter.name == "class_weight" and isinstance(parameter.domain, Choice):
+                weights += parameter.domain.options
+        weighted = dataset.weight is not None
+        said = misfits(recipes[block.name], weights, dataset.classes, weighted_rows=weighted)
+        problems += [f"$.model[{position}].class_weight: {line}" for line in said]
+    if problems:
+        raise SpecError(problems)
 
 
 def _check_outputs(objective: Metric, recipes: Mapping[str, ModelRecipe], dataset: Dataset) -> None:
@@ -215,6 +255,17 @@ def _recipes(spec: Spec) -> dict[str, ModelRecipe]:
     if problems:
         raise SpecError(problems)
     return recipes
+
+
+def code_digests(spec: Spec) -> dict[str, str]:
+    """The user's own files by name, and a digest of what stands in them."""
+    named = [block.estimator for block in spec.model] + [spec.data.source, spec.evaluate.splitter]
+    named += [name for name in (spec.evaluate.metric, *(spec.evaluate.metrics or ())) if name]
+    files = {str(name).rpartition(":")[0] for name in named if ".py:" in str(name)}
+    return {
+        file: hashlib.sha256((spec.folder / file).read_bytes()).hexdigest()[:16]
+        for file in sorted(files)
+    }
 
 
 def machine() -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Progress:
         self._live: Live | None = None
         self._last_line = 0.0
         self._shown_best: float | None = None
+        self._last_seen: Sweep | None = None
 
     def begin(self, view: SweepView, machine: Machine, budget: int, slots: int) -> Listener:
         """Print what is known before the first trial."""
@@ -45,6 +46,7 @@ class Progress:
 
     def show(self, sweep: Sweep, entries: Iterable[Entry]) -> None:
         """One event has been handled."""
+        self._last_seen = sweep
         now = time.monotonic()
         if self._live is not None:
             if now - self._last_line >= 0.2:
@@ -57,9 +59,11 @@ class Progress:
             self._console.print(self._line(sweep), soft_wrap=True, highlight=False)
 
     def end(self) -> None:
-        """Take the panel away; the report follows."""
+        """Take the panel away, or say how it ended; the report follows."""
         if self._live is not None:
             self._live.stop()
+        elif self._last_seen is not None:
+            self._console.print(self._line(self._last_seen), soft_wrap=True, highlight=False)
 
     def panel(self, sweep: Sweep) -> Group:
         """Three lines: the budget, the incumbent beside the baseline, time and machine."""

@@ -96,7 +96,7 @@ def resume(
         LeaseError: its driver is still alive.
         DataError: the data is not what it was.
     """
-    from quintain.prepare import prepare
+    from quintain.prepare import code_digests, prepare
 
     watcher = watcher or (_default_watcher() if progress else None)
     with Records.open(records, create=False) as store:
@@ -113,6 +113,12 @@ def resume(
             raise DataError(
                 f"the data of {sweep_id} has changed since it began ({spec.data.source}): "
                 "start a new sweep with quintain run"
+            )
+        changed = [f for f, at in code_digests(spec).items() if header["code"].get(f) != at]
+        if changed:
+            raise QuintainError(
+                f"{', '.join(changed)} changed since {sweep_id} began: its trials would not "
+                "compare; start a new sweep with quintain run"
             )
         wanted = runner
         if runner == "auto" and address is None:
@@ -211,7 +217,7 @@ def _search(
         workload = Workload(prepared.assignment, prepared.dataset, prepared.splits)
         try:
             driver.poll()
-            with stopped_by_ctrl_c(driver.stop):
+            with stopped_by_signals(driver.stop):
                 runner.run(driver, workload, slots)
         finally:
             if watcher:
@@ -250,21 +256,24 @@ def _open_record(
 
 
 @contextmanager
-def stopped_by_ctrl_c(stop: Callable[[str], None]) -> Iterator[None]:
-    """The first Ctrl-C asks the sweep to stop, the second one interrupts at once."""
+def stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks the sweep to stop, the second one ends us at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def first(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
-        stop("Ctrl-C")
+        signal.signal(number, before[signal.Signals(number)])
+        stop("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
 
-    before = signal.signal(signal.SIGINT, first)
+    for number in before:
+        signal.signal(number, first)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:

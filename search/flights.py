@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evaluators.types import Outcome, Resources
+from evaluators.types import Outcome
 from search.events import Item, Pack, PackReported
 
 
@@ -45,7 +45,7 @@ def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[st
 def lost_body(flight: Flight, elapsed_s: float) -> dict[str, Any]:
     """The same for a trial that went down with its worker: all that is known is the time."""
     return {
-        "resources": asdict(Resources(wall_s=elapsed_s)),
+        "resources": {"wall_s": elapsed_s},
         "queue_s": max(0.0, (flight.started_at or flight.dispatched_at) - flight.dispatched_at),
         "worker": flight.worker,
     }

@@ -36,7 +36,7 @@ def best_table(view: SweepView, rows: int = 5) -> Group | None:
     for trial in ranked:
         table.add_row(
             str(trial.trial), score(trial.score), spread(trial.folds.get(view.metric, ())),
-            number(trial.wall_s), number(trial.cpu_s), f"{trial.peak_mb:,.0f}",
+            number(trial.wall_s), number(trial.cpu_s), megabytes(trial.peak_mb),
             _configuration(trial),
         )  # fmt: skip
     note = f"± standard deviation over the {folds} folds: a spread, not an interval"
@@ -56,7 +56,7 @@ def trials_table(view: SweepView) -> Group:
         why = f"{trial.cause}: {trial.reason}\n" if trial.cause else ""
         table.add_row(
             str(trial.trial), state, score(trial.score), number(trial.wall_s),
-            number(trial.cpu_s), f"{trial.peak_mb:,.0f}",
+            number(trial.cpu_s), megabytes(trial.peak_mb),
             Text(why, "red") + _configuration(trial),
         )  # fmt: skip
     return _titled(f"Trials of {view.id}, score by {view.metric}", table)
@@ -82,7 +82,11 @@ def confusion_table(view: SweepView) -> Group | None:
     for code, row in enumerate(best.confusion):
         cells = [Text(count(n), "bold" if code == at else "") for at, n in enumerate(row)]
         table.add_row(Text(names[code]), *cells, _share(row[code], sum(row)))
-    return _titled(title, table, "a row for each true class, a column for each predicted one")
+    repeats = int(view.header.get("repeats", 1))
+    note = "a row for each true class, a column for each predicted one"
+    if repeats > 1:
+        note += f"; each row of the data counts {repeats} times, once a repeat"
+    return _titled(title, table, note)
 
 
 def _worst_confusions(
@@ -153,9 +157,16 @@ def spread(folds: Sequence[float]) -> str:
 
 def number(value: float) -> str:
     """Seconds, with as many digits as a person reads."""
+    if math.isnan(value):
+        return "-"
     if value >= 100 or value == 0:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def megabytes(value: float) -> str:
+    """Whole megabytes, or a dash where nothing was measured."""
+    return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
 def count(value: float) -> str:

@@ -327,9 +327,10 @@ def _counts(trials: Iterable[TrialView]) -> dict[str, int]:
 def _cost(trials: Iterable[TrialView], runs: _Runs) -> Cost:
     paid = [trial for trial in trials if not trial.cached]
     busy = sum(trial.wall_s for trial in paid)
+    measured = [trial for trial in paid if not math.isnan(trial.cpu_s)]  # not: lost with a worker
     return Cost(
-        cpu_s=sum(trial.cpu_s for trial in paid),
-        peak_mb=max((trial.peak_mb for trial in paid), default=0.0),
+        cpu_s=sum(trial.cpu_s for trial in measured),
+        peak_mb=max((trial.peak_mb for trial in measured), default=0.0),
         overhead_s=max(0.0, runs.slot_s - busy),
         max_concurrent=runs.slots,
     )

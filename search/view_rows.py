@@ -179,9 +179,9 @@ class TrialFold:
 
 
 def _resources(body: Mapping[str, Any]) -> Resources:
-    """The "resources" of a body, zeros where it has none."""
+    """The "resources" of a body: zeros where it has none, NaN for what was not measured."""
     found = body.get("resources") or {}
-    cost = {name: number(found.get(name, 0.0)) for name in _COSTS}
+    cost = {name: number(found.get(name, math.nan if found else 0.0)) for name in _COSTS}
     return Resources(**cost, threads=int(found.get("threads") or 0))
 
 

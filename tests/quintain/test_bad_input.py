@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 GOOD = """
@@ -65,6 +66,44 @@ def test_all_problems_at_once(quintain_cli):
     done = quintain_cli("run", "loans.toml")
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 3
+
+
+def test_problems_of_models_data_and_metrics_come_together(quintain_cli):
+    """A wrong parameter, a missing file and an unknown metric are told in one answer."""
+    spec = GOOD.replace("loans.csv", "gone.csv").replace(
+        '"logistic_regression"', '"logistic_regression"\nparams = { CC = 1.0 }'
+    )
+    (quintain_cli.folder / "loans.toml").write_text(spec)
+    done = quintain_cli("run", "loans.toml")
+    assert done.returncode == 2
+    assert "$.model[0].params" in done.stderr
+    assert "gone.csv" in done.stderr
+
+
+def test_what_the_data_makes_impossible_is_refused_before_any_trial(quintain_cli, own_records):
+    """A class weight for a label that is not there, a metric that raises, weighted rows for knn."""
+    weight = GOOD.replace(
+        '"logistic_regression"', '"logistic_regression"\nclass_weight = { "7" = 5 }'
+    )
+    knn = GOOD.replace("logistic_regression", "knn").replace(
+        'target = "default"', 'target = "default"\nweight_column = "age"'
+    )
+    source = quintain_cli.folder / "loans.csv"
+    frame = pd.read_csv(source)
+    frame.assign(age=frame["age"].abs() + 1).to_csv(source, index=False)
+    (quintain_cli.folder / "mine.py").write_text(
+        "def bad(y_true, y_pred):\n    raise ValueError('my metric broke')\n"
+    )
+    metric = GOOD.replace(
+        "[search]", '[evaluate]\nmetric = "mine.py:bad"\ndirection = "maximize"\n[search]'
+    )
+    for spec, said in ((weight, "'7'"), (knn, "weigh rows"), (metric, "my metric broke")):
+        (quintain_cli.folder / "loans.toml").write_text(spec)
+        done = quintain_cli("run", "loans.toml")
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert not Path(own_records).exists()
 
 
 def test_one_class_and_infinite_values(quintain_cli):

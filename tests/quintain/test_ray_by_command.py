@@ -35,7 +35,10 @@ class Slow(LogisticRegression):
 def make(C, slow):
     return Slow(C=C, slow=slow)
 
+print("a module that talks")
+
 def gain(y_true, y_pred):
+    print("a metric that talks")
     return float((y_true == y_pred).mean())
 """
 

@@ -132,3 +132,26 @@ def test_a_sweep_without_a_score_has_failed(quintain_cli):
     failed = next(row["trial"] for row in rows if row["state"] == "failed")
     trace = quintain_cli("trials", "broken-1", "--traceback", failed)
     assert "RuntimeError: my own bug" in trace.stdout
+
+
+def test_changed_code_is_not_mixed_with_the_old(quintain_cli):
+    """A sweep whose model file was edited since is not resumed: its trials would not compare."""
+    mine = quintain_cli.folder / "mine.py"
+    mine.write_text(
+        "from sklearn.linear_model import LogisticRegression\n"
+        "def make(C=1.0): return LogisticRegression(C=C)\n"
+    )
+    (quintain_cli.folder / "own.toml").write_text(
+        'name = "own"\n[data]\nsource = "loans.csv"\ntarget = "default"\n[search]\n'
+        'trials = 3000\n[[model]]\nestimator = "mine.py:make"\n[model.space]\n'
+        "C = { float = [0.001, 100.0], log = true }\n"
+    )
+    done, _ = quintain_cli.interrupted_in_mid_sweep(
+        signal.SIGTERM, "run", "own.toml", "--runner", "local", sweep="own-1"
+    )
+    assert done.returncode == 130
+    assert quintain_cli.json("show", "own-1")["state"] == "stopped"
+    mine.write_text(mine.read_text() + "# changed\n")
+    refused = quintain_cli("resume", "own-1")
+    assert refused.returncode == 2
+    assert "mine.py changed" in refused.stderr
