@@ -118,10 +118,11 @@ def _with_target(
     if not len(frame):
         raise DataError(f"{where}: the table is empty; rows are needed below the column names")
     if labels is not None:
-        own = None if labels.name is None else str(labels.name)
-        name = target or own or _DEFAULT_TARGET
-        if own is not None and name not in (own, _DEFAULT_TARGET):
-            raise DataError(f"{where}: there is no target {name!r}; it gives {own!r}")
+        name = target or str(labels.name or _DEFAULT_TARGET)
+        if where.endswith(".npz") and name not in ("y", _DEFAULT_TARGET):
+            raise DataError(
+                f"{where}: there is no target {name!r}; the labels of this file are 'y'"
+            )
         if name in names:
             raise DataError(
                 f"{where}: gives y, and X has a column {name!r} too; which is the target? "

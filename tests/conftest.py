@@ -3,6 +3,11 @@
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+    """Tests on the shared Ray come last: it fills the process with threads and memory."""
+    items.sort(key=lambda item: "ray" in item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def own_records(tmp_path, monkeypatch):
     """No test writes into the user's own store."""

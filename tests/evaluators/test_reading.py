@@ -157,3 +157,12 @@ def test_csv_in_latin1_and_with_a_trailing_separator(tmp_path):
     assert list(frame.columns) == ["größe", "y"]
     assert list(frame["größe"]) == ["ü", "a"]
     assert labels is None
+
+
+def test_an_npz_names_its_labels_itself(tmp_path):
+    """A target that the file does not have is refused, not taken for its y."""
+    path = tmp_path / "d.npz"
+    np.savez(path, X=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2)
+    assert load(str(path), "y").rows == 20
+    with pytest.raises(DataError, match="no target 'z'"):
+        load(str(path), "z")
