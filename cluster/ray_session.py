@@ -72,6 +72,24 @@ def _must_answer(address: str) -> None:
         raise ClusterError(f"nothing answers at {address} ({error}): is the cluster up?") from error
 
 
+def _connect(address: str | None, cpus: int | None) -> None:
+    """``ray.init`` without its noise."""
+    import ray
+
+    here = {"address": "local", "include_dashboard": False, "num_cpus": cpus}
+    options: dict[str, Any] = here if address is None else {"address": address}
+    _keep_off_stdout()
+    try:
+        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        if address is None:
+            raise
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({error}); check the address and that "
+            "RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token"
+        ) from error
+
+
 class RaySession:
     """A local Ray that ends with us, or a place in a running cluster.
 
@@ -98,27 +116,8 @@ class RaySession:
         # Ray puts the driver's working directory on every worker's path, and workers live in it:
         # it must be empty, and stay for as long as Ray does.
         self._folder = tempfile.TemporaryDirectory(prefix="quintain-ray-")
-        options: dict[str, Any] = {
-            "address": address or "local",
-            "include_dashboard": False,
-            "log_to_driver": False,
-            "logging_level": logging.ERROR,
-            "configure_logging": True,
-        }
-        if address is None:
-            options["num_cpus"] = cpus
-        else:
-            options.pop("include_dashboard")
-        _keep_off_stdout()
         with working_in(self._folder.name):
-            try:
-                ray.init(**options)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                raise ClusterError(
-                    f"no Ray cluster answers at {address} ({error}); check the address and that "
-                    "RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token"
-                ) from error
-
+            _connect(address, cpus)
         token = Path.home() / ".ray" / "auth_token"
         if token.exists():  # Ray writes it readable by everybody
             token.chmod(0o600)

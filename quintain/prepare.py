@@ -57,6 +57,18 @@ class Prepared:
         """Share of the positive class among the rows searched; None if not binary."""
         return float(self.dataset.target.mean()) if self.dataset.binary else None
 
+    @property
+    def code(self) -> dict[str, str]:
+        """The user's own files by name, and a digest of what stands in them."""
+        evaluate, spec = self.spec.evaluate, self.spec
+        named = [block.estimator for block in spec.model]
+        named += [spec.data.source, evaluate.splitter, evaluate.metric, *(evaluate.metrics or ())]
+        files = {str(name).rpartition(":")[0] for name in named if ".py:" in str(name)}
+        return {
+            file: hashlib.sha256((spec.folder / file).read_bytes()).hexdigest()[:16]
+            for file in sorted(files)
+        }
+
     def policy(self, slots: int) -> Policy:
         """The spec's budgets and rules for a sweep on so many slots."""
         search = self.spec.search
@@ -88,7 +100,7 @@ class Prepared:
             "folds": len(self.splits) // spec.evaluate.repeats,
             "repeats": spec.evaluate.repeats,
             "folds_seed": self.folds_seed,
-            "code": code_digests(spec),
+            "code": self.code,
             "runner": runner,
             "machine": machine(),
             "budget": spec.search.trials,
@@ -255,17 +267,6 @@ def _recipes(spec: Spec) -> dict[str, ModelRecipe]:
     if problems:
         raise SpecError(problems)
     return recipes
-
-
-def code_digests(spec: Spec) -> dict[str, str]:
-    """The user's own files by name, and a digest of what stands in them."""
-    named = [block.estimator for block in spec.model] + [spec.data.source, spec.evaluate.splitter]
-    named += [name for name in (spec.evaluate.metric, *(spec.evaluate.metrics or ())) if name]
-    files = {str(name).rpartition(":")[0] for name in named if ".py:" in str(name)}
-    return {
-        file: hashlib.sha256((spec.folder / file).read_bytes()).hexdigest()[:16]
-        for file in sorted(files)
-    }
 
 
 def machine() -> dict[str, Any]:

@@ -96,39 +96,49 @@ def resume(
         LeaseError: its driver is still alive.
         DataError: the data is not what it was.
     """
-    from quintain.prepare import code_digests, prepare
+    from quintain.prepare import prepare
 
     watcher = watcher or (_default_watcher() if progress else None)
     with Records.open(records, create=False) as store:
         sweep_id = store.resolve(sweep)
-        state = store.state(sweep_id)
-        if state in ("completed", "failed"):
-            raise RecordsError(f"{sweep_id} is {state}: there is nothing to resume")
-        if state == "running":
-            store.acquire(sweep_id).release()  # tells who is driving it
+        _must_be_resumable(store, sweep_id)
         header = store.header(sweep_id)
         spec = spec_of(header)
         prepared = prepare(spec, data)
-        if prepared.dataset.fingerprint != header["fingerprint"]:
-            raise DataError(
-                f"the data of {sweep_id} has changed since it began ({spec.data.source}): "
-                "start a new sweep with quintain run"
-            )
-        changed = [f for f, at in code_digests(spec).items() if header["code"].get(f) != at]
-        if changed:
-            raise QuintainError(
-                f"{', '.join(changed)} changed since {sweep_id} began: its trials would not "
-                "compare; start a new sweep with quintain run"
-            )
-        wanted = runner
+        _must_be_the_same(sweep_id, header, prepared)
         if runner == "auto" and address is None:
-            wanted, address = header["runner"], header.get("address")
-        chosen = choose_runner(wanted, address, prepared)
+            runner, address = header["runner"], header.get("address")
+        chosen = choose_runner(runner, address, prepared)
         try:
             machine = chosen.prepare()
             return _search(prepared, chosen, machine, store, sweep_id, watcher, data)
         finally:
             chosen.close()
+
+
+def _must_be_resumable(store: Records, sweep_id: str) -> None:
+    """Refuse a sweep that is complete, and one whose driver lives."""
+    state = store.state(sweep_id)
+    if state in ("completed", "failed"):
+        raise RecordsError(f"{sweep_id} is {state}: there is nothing to resume")
+    if state == "running":
+        store.acquire(sweep_id).release()  # raises, and tells who is driving it
+
+
+def _must_be_the_same(sweep_id: str, header: Mapping[str, Any], prepared: "Prepared") -> None:
+    """Refuse to go on with other data or other code: the trials would not compare."""
+    if prepared.dataset.fingerprint != header["fingerprint"]:
+        raise DataError(
+            f"the data of {sweep_id} has changed since it began ({prepared.spec.data.source}): "
+            "start a new sweep with quintain run"
+        )
+    digests = prepared.code
+    changed = [file for file, digest in digests.items() if header["code"].get(file) != digest]
+    if changed:
+        raise QuintainError(
+            f"{', '.join(changed)} changed since {sweep_id} began: its trials would not compare; "
+            "start a new sweep with quintain run"
+        )
 
 
 def _default_watcher() -> Watcher:

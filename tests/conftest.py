@@ -5,7 +5,7 @@ import pytest
 
 def pytest_collection_modifyitems(items):
     """Tests on the shared Ray come last: it fills the process with threads and memory."""
-    items.sort(key=lambda item: "ray" in item.nodeid)
+    items.sort(key=lambda item: "[ray" in item.nodeid)
 
 
 @pytest.fixture(autouse=True)
