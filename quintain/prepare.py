@@ -61,7 +61,7 @@ class Prepared:
     def code(self) -> dict[str, str]:
         """The user's own files by name, and a digest of what stands in them."""
         evaluate, spec = self.spec.evaluate, self.spec
-        named = [block.estimator for block in spec.model]
+        named: list[str | None] = [block.estimator for block in spec.model]
         named += [spec.data.source, evaluate.splitter, evaluate.metric, *(evaluate.metrics or ())]
         files = {str(name).rpartition(":")[0] for name in named if ".py:" in str(name)}
         return {
