@@ -28,7 +28,7 @@ from evaluators.types import Dataset, ScoreKind, Split, Warned
 from search.errors import SpecError
 from search.policy import Policy, StopRules
 from search.space import Choice, Space
-from search.spec import Spec, folds_key, space_of
+from search.spec import Spec, folds_key, read_spec, space_of
 
 LIBRARIES = ("quintain", "ray", "optuna", "scikit-learn", "xgboost", "pandas", "numpy")
 
@@ -166,6 +166,15 @@ def _grid_warnings(spec: Spec) -> list[Warned]:
         "a random part of it is searched; raise trials to search all"
     )
     return [Warned("grid_capped", message, float(size))]
+
+
+def spec_of(header: Mapping[str, Any]) -> Spec:
+    """The spec a sweep was started with, paths relative to where it stood then."""
+    told = dict(header["spec"])
+    if told.get("evaluate", {}).get("folds_seed") == "new":  # a resumed sweep keeps its folds
+        told["evaluate"] = {**told["evaluate"], "folds_seed": header["folds_seed"]}
+    spec: Spec = read_spec(told).in_folder(Path(header["folder"]))
+    return spec
 
 
 def read_data(spec: Spec, data: Any = None) -> Dataset:

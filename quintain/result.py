@@ -91,8 +91,7 @@ class Result:
         """The best configuration, refitted on all rows that were searched, hold-out excluded."""
         from evaluators.refit import refit
         from evaluators.types import Configuration
-        from quintain.prepare import prepare
-        from quintain.sweeps import spec_of
+        from quintain.prepare import prepare, spec_of
 
         best = self._best()
         if self._prepared is None:

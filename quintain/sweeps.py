@@ -96,7 +96,7 @@ def resume(
         LeaseError: its driver is still alive.
         DataError: the data is not what it was.
     """
-    from quintain.prepare import prepare
+    from quintain.prepare import prepare, spec_of
 
     watcher = watcher or (_default_watcher() if progress else None)
     with Records.open(records, create=False) as store:
@@ -157,15 +157,6 @@ def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> R
     """
     with Records.open(records, create=False) as store:
         return Result(read_view(store, store.resolve(sweep)), data=data)
-
-
-def spec_of(header: Mapping[str, Any]) -> Spec:
-    """The spec a sweep was started with, paths relative to where it stood then."""
-    told = dict(header["spec"])
-    if told.get("evaluate", {}).get("folds_seed") == "new":  # a resumed sweep keeps its folds
-        told["evaluate"] = {**told["evaluate"], "folds_seed": header["folds_seed"]}
-    spec: Spec = read_spec(told).in_folder(Path(header["folder"]))
-    return spec
 
 
 def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runner:
