@@ -17,6 +17,7 @@ from evaluators.family import LinuxFamily, PortableFamily, this_family
 from evaluators.process import MB, LinuxProcess
 from evaluators.profiler import Profiler
 
+pytestmark = pytest.mark.measures
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 

@@ -16,6 +16,7 @@ from evaluators.process import MB, HighMark
 from evaluators.profiler import Profiler, Sampler
 from evaluators.types import Resources
 
+pytestmark = pytest.mark.measures
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 needs_mark = pytest.mark.skipif(
     not this_family().sees_short_peaks, reason="the kernel's mark cannot be reset here"

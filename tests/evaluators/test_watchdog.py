@@ -18,6 +18,8 @@ import evaluators
 from evaluators.profiler import Profiler
 from evaluators.watchdog import Overrun, guarded
 
+pytestmark = pytest.mark.measures
+
 #: Long enough that no machine is ever so busy, where a limit must not be passed.
 AMPLE = 300.0
 
