@@ -132,8 +132,8 @@ def _must_be_the_same(sweep_id: str, header: Mapping[str, Any], prepared: "Prepa
             f"the data of {sweep_id} has changed since it began ({prepared.spec.data.source}): "
             "start a new sweep with quintain run"
         )
-    digests = prepared.code
-    changed = [file for file, digest in digests.items() if header["code"].get(file) != digest]
+    known = header.get("code") or {}
+    changed = [file for file, digest in prepared.code.items() if known.get(file) != digest]
     if changed:
         raise QuintainError(
             f"{', '.join(changed)} changed since {sweep_id} began: its trials would not compare; "
