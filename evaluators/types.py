@@ -36,6 +36,9 @@ class Dataset:
         weight: (rows,) float64 above zero, or None.
         fingerprint: hex digest of the content, whatever the order of rows.
         warnings: what was noticed while reading.
+        identity: (rows,) uint64 hash of the row as the source table has it, every column
+            included whatever its role, so that dropping a column changes no identity; or None.
+        table: hex digest of all identities of the source table; empty where they are not known.
     """
 
     values: Floats
@@ -47,6 +50,8 @@ class Dataset:
     weight: Floats | None = None
     fingerprint: str = ""
     warnings: tuple["Warned", ...] = ()
+    identity: NDArray[np.uint64] | None = None
+    table: str = ""
 
     @property
     def rows(self) -> int:
@@ -59,7 +64,7 @@ class Dataset:
         return len(self.classes) == 2
 
     def take(self, index: Ints) -> "Dataset":
-        """The rows at ``index``, copied; the fingerprint stays that of the whole."""
+        """The rows at ``index``, copied; fingerprint and table stay those of the whole."""
 
         def part(array: Any) -> Any:
             return None if array is None else array[index]
@@ -74,6 +79,8 @@ class Dataset:
             part(self.weight),
             self.fingerprint,
             self.warnings,
+            part(self.identity),
+            self.table,
         )
 
 
