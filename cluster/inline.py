@@ -30,7 +30,7 @@ class InlineRunner:
                 "the inline runner enforces neither trial_timeout nor memory_per_trial",
             )
         unlimited = replace(workload.assignment, fit_seconds=None, memory_mb=None)
-        evaluator = Evaluator(unlimited, workload.dataset, workload.splits)
+        evaluator = Evaluator(unlimited, workload.dataset, workload.partitions)
         while not driver.finished:
             for task in driver.feed(SlotFreed(driver.clock())):
                 if isinstance(task, Dispatch):

@@ -232,7 +232,7 @@ def packed(workload: Workload, path: Path) -> bytes:
 
     np.save(path, workload.dataset.values)
     light = replace(workload.dataset, values=np.empty((0, 0), np.float32))
-    message: bytes = cloudpickle.dumps((workload.assignment, light, workload.splits, str(path)))
+    message: bytes = cloudpickle.dumps((workload.assignment, light, workload.partitions, str(path)))
     return message
 
 

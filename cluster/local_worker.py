@@ -26,9 +26,9 @@ def main() -> None:
     pipe = Connection(int(sys.argv[1]))
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
     try:
-        assignment, light, splits, path = pickle.loads(pipe.recv_bytes())
+        assignment, light, partitions, path = pickle.loads(pipe.recv_bytes())
         dataset = replace(light, values=np.load(path, mmap_mode="r"))
-        evaluator = Evaluator(assignment, dataset, splits)
+        evaluator = Evaluator(assignment, dataset, partitions)
         pipe.send_bytes(pickle.dumps("ready"))
         while True:
             for report in work(evaluator, pickle.loads(pipe.recv_bytes())):

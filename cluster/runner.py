@@ -12,11 +12,14 @@ if TYPE_CHECKING:  # the simulated runner fits nothing, and need not import what
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """What workers need: who fits what, on which rows, under which folds."""
+    """What workers need: who fits what, on which rows, under which folds.
+
+    ``partitions``: the folds searched on, then those of each fresh partition.
+    """
 
     assignment: "Assignment"
     dataset: Dataset
-    splits: list[Split]
+    partitions: list[list[Split]]
 
 
 @dataclass(frozen=True, slots=True)

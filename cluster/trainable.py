@@ -36,7 +36,7 @@ def put(workload: Workload) -> Any:
     travel by value there, and Ray's own copy of it does not know.
     """
     assignment = cloudpickle.dumps(workload.assignment)
-    return ray.put((assignment, workload.dataset, workload.splits))
+    return ray.put((assignment, workload.dataset, workload.partitions))
 
 
 def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
@@ -47,8 +47,8 @@ def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
 
         def setup(self, config: dict[str, Any]) -> None:
             leave_note_on_fault(run)
-            assignment, dataset, splits = ray.get(workload)
-            self._evaluator = Evaluator(pickle.loads(assignment), dataset, splits)
+            assignment, dataset, partitions = ray.get(workload)
+            self._evaluator = Evaluator(pickle.loads(assignment), dataset, partitions)
             self.reset_config(config)
 
         def reset_config(self, config: dict[str, Any]) -> bool:

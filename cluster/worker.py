@@ -21,7 +21,8 @@ def work(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
     single = len(pack.items) == 1
     busy_s = 0.0
     for item in pack.items:
-        results = evaluator.evaluate(item.configuration)
+        results = evaluator.evaluate(item.configuration, item.partition, item.folds)
+        last = len(evaluator.partitions[item.partition][: item.folds]) - 1
         while True:
             began = time.perf_counter()
             result = next(results, None)
@@ -30,7 +31,7 @@ def work(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
                 break
             if isinstance(result, Outcome):
                 ended.append(ItemEnded(item.trial, item.attempt, result))
-            elif single and result.fold + 1 < len(evaluator.splits):
+            elif single and result.fold < last:
                 yield Report(folds=(_scored(item, result),), worker=name)
         if evaluator.spent:
             break

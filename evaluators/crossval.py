@@ -55,28 +55,39 @@ class Assignment:
 
 
 class Evaluator:
-    """Scores configurations on fixed folds of one dataset, in this process.
+    """Scores configurations on fixed partitions of one dataset, in this process.
+
+    ``partitions`` holds the folds of each: 0 is searched on, the others are fresh.
 
     After an outcome with ``spent`` set, a fit that could not be interrupted still runs here:
     the process has to end before anything else is evaluated.
     """
 
-    def __init__(self, assignment: Assignment, dataset: Dataset, splits: Sequence[Split]) -> None:
+    def __init__(
+        self, assignment: Assignment, dataset: Dataset, partitions: Sequence[Sequence[Split]]
+    ) -> None:
         self.assignment = assignment
         self.dataset = dataset
-        self.splits = splits
+        self.partitions = partitions
         self.spent = False
         for recipe in assignment.recipes.values():
             load_library(recipe)
 
-    def evaluate(self, configuration: Configuration) -> Iterator[FoldResult | Outcome]:
-        """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception."""
+    def evaluate(
+        self, configuration: Configuration, partition: int = 0, folds: int | None = None
+    ) -> Iterator[FoldResult | Outcome]:
+        """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
+
+        ``folds``: only the first so many of the partition. The limit of seconds, meant for the
+        folds that are searched on, grows in proportion where there are more.
+        """
         if self.spent:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
-        run = _Run()
-        for number in range(len(self.splits)):
+        splits = self.partitions[partition][:folds]
+        run = _Run(splits, self._limit(len(splits)))
+        for number in range(len(splits)):
             with run.clock():
                 result = self._guarded_fold(configuration, number, run)
             if isinstance(result, Failure):
@@ -91,6 +102,11 @@ class Evaluator:
                 scored = self._failed(run, self._classified(error, configuration))
         yield replace(scored, resources=replace(scored.resources, wall_s=run.busy_s))
 
+    def _limit(self, folds: int) -> float | None:
+        """Seconds that so many folds may take."""
+        limit = self.assignment.fit_seconds
+        return None if limit is None else limit * max(1.0, folds / len(self.partitions[0]))
+
     def _classified(self, error: BaseException, configuration: Configuration) -> Failure:
         """What the model, or the user's metric, raised."""
         recipe = self.assignment.recipes[configuration.model]
@@ -100,7 +116,7 @@ class Evaluator:
         self, configuration: Configuration, number: int, run: "_Run"
     ) -> FoldResult | Failure:
         """One fold under the trial's limits; a failure still carries what it cost."""
-        limit = self.assignment.fit_seconds
+        limit = run.limit_s
         run.meter = Profiler(fresh=number == 0)
         try:
             result = guarded(
@@ -112,25 +128,12 @@ class Evaluator:
             return self._classified(error, configuration)
         if isinstance(result, Overrun):
             self.spent = True
-            return self._overrun(result, number, run.busy_s + result.elapsed_s)
+            return _overrun(result, number, run)
         return result
-
-    def _overrun(self, overrun: Overrun, number: int, elapsed: float) -> Failure:
-        """The watchdog's finding as a failure."""
-        where = f"fold {number + 1} of {len(self.splits)}"
-        if overrun.kind == "timeout":
-            limit = self.assignment.fit_seconds
-            return Failure(
-                "timeout", f"still fitting {where} after {elapsed:.1f} s, limit {limit} s"
-            )
-        return Failure(
-            "out_of_memory",
-            f"reached {overrun.peak_mb:.0f} MB in {where}, limit {overrun.limit:.0f} MB",
-        )
 
     def _fold(self, configuration: Configuration, number: int, run: "_Run") -> FoldResult:
         """Fit on the training rows of one fold, score its test rows."""
-        split, data, task = self.splits[number], self.dataset, self.assignment
+        split, data, task = run.splits[number], self.dataset, self.assignment
         with run.meter as meter, run.listening():
             with meter.phase("load"):
                 train_values, train_target = data.values[split.train], data.target[split.train]
@@ -150,8 +153,8 @@ class Evaluator:
     def _scored(self, run: "_Run") -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
         metrics, target, folds = self.assignment.metrics, self.dataset.target, run.folds
-        scores, by_fold, confusion = score_trial(metrics, target, self.splits, folds)
-        found = notices(metrics, target, self.splits, folds)
+        scores, by_fold, confusion = score_trial(metrics, target, run.splits, folds)
+        found = notices(metrics, target, run.splits, folds)
         told = [*(f"{each.code}: {each.message}" for each in found), *run.said]
         objective = metrics[0].name
         failure = None
@@ -160,7 +163,7 @@ class Evaluator:
             undefined = [str(number) for number, score in values if not np.isfinite(score)]
             where = f" on fold {', '.join(undefined)}" if undefined else ""
             failure = Failure("numeric", f"{objective} is undefined{where}")
-        oof = encode(self.splits, folds) if self.assignment.keep_oof else None
+        oof = encode(run.splits, folds) if self.assignment.keep_oof else None
         cost = _sum([fold.resources for fold in folds])
         kept = tuple(told[:WARNINGS_KEPT])
         return Outcome(scores, by_fold, confusion, cost, oof, kept, failure)
@@ -172,7 +175,7 @@ class Evaluator:
             for metric in self.assignment.metrics
         }
         parts = [fold.resources for fold in run.folds]
-        if len(parts) < len(self.splits):
+        if len(parts) < len(run.splits):
             parts.append(run.meter.resources)
         cost = replace(_sum(parts), wall_s=run.busy_s)
         return Outcome(
@@ -181,12 +184,14 @@ class Evaluator:
 
 
 class _Run:
-    """One configuration under way.
+    """One configuration under way on ``splits``, for at most ``limit_s`` seconds.
 
     ``busy_s`` counts the seconds spent here, not those in which whoever takes the folds works.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, splits: Sequence[Split], limit_s: float | None) -> None:
+        self.splits = splits
+        self.limit_s = limit_s
         self.folds: list[FoldResult] = []
         self.said: dict[str, None] = {}
         self.busy_s = 0.0
@@ -212,6 +217,20 @@ class _Run:
                 for warning in caught:
                     first_line = str(warning.message).strip().split("\n")[0][:200]
                     self.said.setdefault(f"{warning.category.__name__}: {first_line}")
+
+
+def _overrun(overrun: Overrun, number: int, run: _Run) -> Failure:
+    """The watchdog's finding as a failure."""
+    where = f"fold {number + 1} of {len(run.splits)}"
+    if overrun.kind == "timeout":
+        elapsed = run.busy_s + overrun.elapsed_s
+        return Failure(
+            "timeout", f"still fitting {where} after {elapsed:.1f} s, limit {run.limit_s:g} s"
+        )
+    return Failure(
+        "out_of_memory",
+        f"reached {overrun.peak_mb:.0f} MB in {where}, limit {overrun.limit:.0f} MB",
+    )
 
 
 def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind]:

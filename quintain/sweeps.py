@@ -215,7 +215,7 @@ def _search(
         )  # fmt: skip
         listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
         driver = Driver(sweep, store, sweep_id, lease, listeners)
-        workload = Workload(prepared.assignment, prepared.dataset, prepared.splits)
+        workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits])
         try:
             driver.poll()
             with stopped_by_signals(driver.stop):

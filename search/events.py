@@ -20,11 +20,16 @@ Loss = Literal["killed", "segfault", "memory", "node", "preempted", "never_start
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One configuration of a pack, under the number and attempt that fence its reports."""
+    """One configuration of a pack, under the number and attempt that fence its reports.
+
+    ``partition`` is 0 for the folds searched on; of a partition, the first ``folds`` or all.
+    """
 
     trial: int
     attempt: int
     configuration: Configuration
+    partition: int = 0
+    folds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def main():
         sweep_id = store.create("hog", {"metric": "roc_auc"})
         with store.acquire(sweep_id) as lease:
             runner.run(
-                Driver(sweep, store, sweep_id, lease), Workload(assignment, dataset, splits), 1
+                Driver(sweep, store, sweep_id, lease), Workload(assignment, dataset, [splits]), 1
             )
     ray.shutdown()
     ended = {

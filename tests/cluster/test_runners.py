@@ -94,7 +94,7 @@ def workload():
     recipe = make_recipe("faulty", "faulty.py:Faulty", {}, None, HERE)
     metrics = (resolve("roc_auc", binary=True), resolve("f1", binary=True))
     assignment = Assignment({"faulty": recipe}, metrics, fit_seconds=LIMIT_S)
-    return Workload(assignment, dataset, splits)
+    return Workload(assignment, dataset, [splits])
 
 
 def run_grid(runner, workload, space, *, pace_s=None, slots=2, budget=100):
