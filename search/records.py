@@ -5,13 +5,16 @@ Laws of a store, whatever database is behind it (tests/search/test_records.py ho
 - entries are only appended, and read back in the order they were appended;
 - an append is all there or not at all, and when it has returned it outlives the program;
 - one driver at a time: an append under a lease that no longer holds changes nothing;
-- opening a current store writes nothing, and opening to read makes no store.
+- opening a current store writes nothing, and opening to read makes no store;
+- partitions, hold-outs and looks outlive their sweep: deleting it gives nothing back.
 """
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -196,6 +199,23 @@ class Records:
             LeaseError: another driver is alive: who, since when, what to do.
         """
         return Lease(sweep, self._store.take(sweep), self._store)
+
+    def draw_partition(self, table: str, sweep: str, role: str) -> int:
+        """A 32-bit seed for folds that no sweep of this store has seen on the source ``table``.
+
+        Not drawn before, nor the ``folds_seed`` of a sweep; asked again for the same sweep and
+        role, the same seed. A new store with the same history gives the same seeds, so that a
+        sweep can be repeated elsewhere.
+        """
+        seeds = (
+            int.from_bytes(hashlib.sha256(f"{table} {sweep} {role} {turn}".encode()).digest()[:4])
+            for turn in count()
+        )
+        return self._store.insert_partition(table, sweep, role, seeds)
+
+    def tried(self, table: str) -> int:
+        """Configurations that reached an end, over all sweeps of this store on ``table``."""
+        return self._store.count_ended(table)
 
     def _unknown(self, text: str, starts: Iterable[str] = ()) -> UnknownSweepError:
         """Nobody is told "unknown" without what there is."""

@@ -3,18 +3,20 @@
 Imported late, by ``Records.open``: SQLAlchemy alone costs 0.4 s.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from search import tables
+from search.bodies import read
 from search.database import Database, check_file, now
+from search.entries import BUDGETED
 from search.errors import LeaseError, UnknownSweepError
 from search.lease import Holder, this_process
 from search.location import Location
-from search.tables import entries, leases, meta, sweeps
+from search.tables import entries, leases, meta, partitions, sweeps
 
 # the two statements of every event, built once: building costs as much as running them
 _APPEND = sa.insert(entries)
@@ -70,8 +72,7 @@ class Store:
     def insert_sweep(self, name: str, body: str) -> str:
         """A new sweep of that name; its id is the name and the next serial, 1 at first."""
         with self._database.writing() as connection:
-            # PostgreSQL: one creator at a time (SQLite's write lock does the same)
-            connection.execute(sa.select(meta.c.version).with_for_update())
+            _alone(connection)
             last = sa.select(sa.func.max(sweeps.c.serial)).where(sweeps.c.name == name)
             serial = (connection.execute(last).scalar() or 0) + 1
             row = {"id": f"{name}-{serial}", "name": name, "serial": serial, "body": body}
@@ -155,6 +156,38 @@ class Store:
         with self._database.writing() as connection:
             connection.execute(mine)
 
+    def insert_partition(self, data: str, sweep: str, role: str, seeds: Iterator[int]) -> int:
+        """The first of ``seeds`` that no sweep on ``data`` has used, or what was drawn before."""
+        of = sa.select(partitions.c.seed).where(partitions.c.data == data)
+        mine = of.where(partitions.c.sweep == sweep, partitions.c.role == role)
+        headers = sa.select(sweeps.c.body).where(_on(data))
+        with self._database.writing() as connection:
+            _alone(connection)
+            drawn: int | None = connection.execute(mine).scalar()
+            if drawn is not None:
+                return drawn
+            used = set(connection.execute(of).scalars())
+            used |= {read(body).get("folds_seed") for body in connection.execute(headers).scalars()}
+            seed = next(seed for seed in seeds if seed not in used)
+            row = {"data": data, "seed": seed, "sweep": sweep, "role": role}
+            connection.execute(sa.insert(partitions).values(time=now(connection), **row))
+        return seed
+
+    def count_ended(self, data: str) -> int:
+        """Trials with an end that counts against a budget, over all sweeps on ``data``."""
+        ends = [
+            entries.c.body.contains(f'"state":"{state}"', autoescape=True) for state in BUDGETED
+        ]
+        trials = (
+            sa.select(entries.c.sweep, entries.c.trial)
+            .join(sweeps)
+            .where(_on(data), entries.c.kind == "ended", sa.or_(*ends))
+            .distinct()
+        )
+        with self._database.reading() as connection:
+            query = sa.select(sa.func.count()).select_from(trials.subquery())
+            return int(connection.execute(query).scalar_one())
+
     def _check_sweep(self, connection: sa.Connection, sweep: str, lock: bool = False) -> None:
         """Raise UnknownSweepError if it is not there."""
         query = sa.select(sweeps.c.id).where(sweeps.c.id == sweep)
@@ -162,6 +195,16 @@ class Store:
             query = query.with_for_update(key_share=True)
         if connection.execute(query).first() is None:
             raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
+
+
+def _alone(connection: sa.Connection) -> None:
+    """PostgreSQL: one such transaction at a time (SQLite's write lock does the same)."""
+    connection.execute(sa.select(meta.c.version).with_for_update())
+
+
+def _on(data: str) -> sa.ColumnElement[bool]:
+    """Sweeps whose header names the source table ``data``; bodies are written without spaces."""
+    return sweeps.c.body.contains(f'"table":"{data}"', autoescape=True)
 
 
 def _beat(connection: sa.Connection, sweep: str, token: str) -> None:

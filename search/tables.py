@@ -5,6 +5,7 @@ so that every database takes every text a user's data can hold. Times are second
 
 History, newest first; a change of any table is a new version with its step in ``STEPS``:
 
+2   partitions, holdouts, looks: what may never be drawn, trained on or looked at twice
 1   meta, sweeps, entries, leases
 """
 
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from search.errors import RecordsError
 
 #: The version this program writes.
-VERSION = 1
+VERSION = 2
 
 _tables = sa.MetaData()
 
@@ -76,8 +77,55 @@ leases = sa.Table(
     sa.Column("heartbeat", sa.Double, nullable=False),
 )
 
+# The three tables below name their sweep without a foreign key: deleting or renaming a sweep gives
+# back no partition, no locked row and no look.
+
+#: Seeds of fresh folds, each drawn once for one source table.
+partitions = sa.Table(
+    "partitions",
+    _tables,
+    sa.Column("data", sa.Text, primary_key=True),  # digest of the source table's rows
+    sa.Column("seed", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("sweep", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("time", sa.Double, nullable=False),
+    sa.UniqueConstraint("data", "sweep", "role"),
+)
+
+#: Rows that were locked away; all sweeps of one hold-out share its row.
+holdouts = sa.Table(
+    "holdouts",
+    _tables,
+    sa.Column("digest", sa.Text, primary_key=True),  # of the identities
+    sa.Column("columns", sa.Text, nullable=False),  # digest of the source table's column names
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("identities", sa.LargeBinary, nullable=False),  # sorted, as search.ledger packs them
+    sa.Column("sweep", sa.Text, nullable=False),  # the first that locked them
+    sa.Column("time", sa.Double, nullable=False),
+    sa.Index("holdouts_of_columns", "columns"),
+)
+
+#: Who looked at them, why, and what was answered.
+looks = sa.Table(
+    "looks",
+    _tables,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("holdout", sa.Text, sa.ForeignKey("holdouts.digest"), nullable=False),
+    sa.Column("sweep", sa.Text, nullable=False),
+    sa.Column("time", sa.Double, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("outputs", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def _to_2(connection: sa.Connection) -> None:
+    for table in (partitions, holdouts, looks):
+        table.create(connection)
+
+
 #: From the version that is the key to the next one.
-STEPS: Mapping[int, Callable[[sa.Connection], None]] = {}
+STEPS: Mapping[int, Callable[[sa.Connection], None]] = {1: _to_2}
 
 #: Any fixed number: whoever creates or upgrades a PostgreSQL store holds the lock of this key.
 _MIGRATING = 0x7175696E

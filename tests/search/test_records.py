@@ -159,6 +159,40 @@ class RecordsContract:
         told.append(records.state(sweep))
         assert told == ["queued", "running", "interrupted", "completed"]
 
+    # -- partitions ---------------------------------------------------------------------------
+
+    def test_a_partition_is_drawn_once(self, records):
+        """Another seed for each sweep and role on a table, the same when asked again."""
+        asked = [(f"a-{number}", role) for number in (1, 2) for role in ("choose", "estimate")]
+        seeds = [records.draw_partition("t", *each) for each in asked]
+        assert len(set(seeds)) == 4
+        assert all(0 <= seed < 2**32 for seed in seeds)
+        assert [records.draw_partition("t", *each) for each in asked] == seeds
+
+    def test_a_partition_is_no_sweeps_folds(self, records, sqlite_url):
+        """The seed of a sweep's own folds is never drawn on the table it was used on."""
+        with Records.open(f"{sqlite_url}.other") as elsewhere:
+            would = elsewhere.draw_partition("t", "a-1", "choose")
+        records.create("b", {"table": "u", "folds_seed": would})
+        assert records.draw_partition("t", "a-1", "choose") == would
+        with Records.open(f"{sqlite_url}.third") as third:
+            third.create("b", {"table": "t", "folds_seed": would})
+            assert third.draw_partition("t", "a-1", "choose") != would
+
+    def test_tried_counts_ends_on_one_table(self, records):
+        """Every trial that ended and counts, of every sweep on that table, once."""
+
+        def end(trial, state, attempt=0):
+            return Entry("ended", 1.0, {"state": state, "scores": {}}, trial, attempt)
+
+        first, second = (records.create("a", {"table": "t"}) for _ in range(2))
+        other = records.create("a", {"table": "t2"})
+        ends = [end(0, "completed"), end(1, "pruned"), end(2, "failed"), end(3, "cancelled")]
+        records.append(first, ends)
+        records.append(second, [end(0, "completed"), end(0, "completed", 1), RUNNING])
+        records.append(other, ends)
+        assert (records.tried("t"), records.tried("t2"), records.tried("none")) == (4, 3, 0)
+
     # -- what dies ----------------------------------------------------------------------------
 
     def test_what_was_acknowledged_outlives_the_writer(self, url, records, sweep, start):
