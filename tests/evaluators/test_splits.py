@@ -181,6 +181,62 @@ def test_time_never_runs_backward(moments, seed):
         assert time[split.train].max() < time[split.test].min()
 
 
+@settings(deadline=None, max_examples=30)
+@given(moments=st.integers(30, 400), seed=st.integers(0, 50), repeats=st.integers(1, 3))
+def test_fresh_windows_are_others_and_run_forward(moments, seed, repeats):
+    """Fresh windows differ from the search's and among repeats, and keep every law of time."""
+    time = np.random.default_rng(seed).integers(0, moments, 400).astype(float)
+    whole = replace(dataset(280, 120, seed=seed), time=time)
+    plan = SplitPlan("time", repeats=repeats, seed=seed, fresh=True)
+    splits, _ = make_splits(plan, whole)
+    assert [split.repeat for split in splits] == [n for n in range(repeats) for _ in range(5)]
+    for split in splits:
+        assert time[split.train].max() < time[split.test].min()
+        assert set(whole.target[split.train]) == set(whole.target[split.test]) == {0, 1}
+    plain = make_splits(SplitPlan("time"), whole)[0]
+    cuts = [
+        tuple(len(split.train) for split in part)
+        for part in (plain, *(splits[n : n + 5] for n in range(0, len(splits), 5)))
+    ]
+    assert len(set(cuts)) == repeats + 1
+    again = make_splits(plan, whole)[0]
+    assert [tuple(split.test) for split in splits] == [tuple(split.test) for split in again]
+
+
+def test_windows_that_cannot_move_are_refused():
+    """Where moments are too few to cut elsewhere, one line says that windows cannot be moved."""
+    time = np.repeat(np.arange(6.0), 20)
+    whole = replace(dataset(80, 40), time=time)
+    with pytest.raises(SplitError, match="cannot be moved: fold 1 of 5 has no row"):
+        make_splits(SplitPlan("time", folds=5, repeats=9, fresh=True), whole)
+
+
+def test_fresh_changes_nothing_where_the_seed_does():
+    """Stratified and group folds are fresh by their seed alone."""
+    whole = replace(dataset(200, 100), groups=np.arange(300) // 3)
+    for splitter in ("stratified", "group"):
+        plan = SplitPlan(splitter, folds=4, repeats=2, seed=9)
+        plain = make_splits(plan, whole)[0]
+        same(
+            make_splits(replace(plan, fresh=True), whole)[0],
+            [(split.train, split.test) for split in plain],
+        )
+
+
+def test_a_splitter_without_a_seed_has_no_fresh_partition():
+    """A splitter of the user's is asked for fresh folds through random_state, or refused."""
+    kfold = SplitPlan("sklearn.model_selection:StratifiedKFold", folds=3, seed=5, fresh=True)
+    whole = dataset(60, 30)
+    same(
+        make_splits(kfold, whole)[0],
+        StratifiedKFold(3, shuffle=True, random_state=5).split(whole.values, whole.target),
+    )
+    with pytest.raises(SplitError, match="takes no random_state, so it has no fresh partitions"):
+        make_splits(
+            SplitPlan("sklearn.model_selection:TimeSeriesSplit", fresh=True), dataset(60, 30)
+        )
+
+
 def test_time_sorted_by_label_is_refused():
     """A class that is in no early window is named, with the fold that lacks it."""
     whole = replace(dataset(100, 100), time=np.arange(200.0), target=np.repeat([0, 1], 100))
