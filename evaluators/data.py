@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evaluators.columns import encode, matrix, oddities, refuse_infinite
 from evaluators.errors import DataError
 from evaluators.fingerprint import Hashes, fingerprint, keyed, row_hashes, value_hashes
+from evaluators.identity import identify
 from evaluators.labels import encode_target
 from evaluators.reading import Source, Table, describe, listed, nearest, read_frame, refuse_twins
 from evaluators.types import Column, Dataset, Floats, Ints, Warned
@@ -47,8 +48,8 @@ def load(
         time_column: dates, ISO text or numbers; splits run forward in it.
         weight_column: sample weights, finite and above zero.
         folder: what relative paths are relative to.
-        rows: a representative part of about so many rows, see ``nested_sample``; the
-            fingerprint and the warnings stay those of the whole table.
+        rows: a representative part of about so many rows, see ``nested_sample``; fingerprint,
+            table and warnings stay those of the whole table.
         seed: of that part.
 
     Raises:
@@ -56,7 +57,8 @@ def load(
         CodeError: the user's data function cannot be loaded.
     """
     where = describe(source)
-    frame, labels, name = _with_target(read_frame(source, folder), target, where)
+    table = read_frame(source, folder)
+    frame, labels, name = _with_target(table, target, where)
     roles = {
         "group_column": group_column,
         "time_column": time_column,
@@ -73,6 +75,7 @@ def load(
     if not features:
         raise DataError(f"{where}: no column is left as a feature beside target {name!r}")
     refuse_infinite(features, where)
+    known = identify(frame, table[1], {feature.name: feature for feature in features})
     dataset = Dataset(
         matrix(features, len(codes)),
         codes,
@@ -81,6 +84,9 @@ def load(
         _groups(frame, group_column, where),
         _time(frame, time_column, where),
         _weight(frame, weight_column, where),
+        identity=known.rows,
+        table=known.table,
+        names=known.names,
     )
     found += oddities(features)
     return _finished(dataset, found, rows, seed, where)

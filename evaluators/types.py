@@ -39,6 +39,7 @@ class Dataset:
         identity: (rows,) uint64 hash of the row as the source table has it, every column
             included whatever its role, so that dropping a column changes no identity; or None.
         table: hex digest of all identities of the source table; empty where they are not known.
+        names: hex digest of the source table's column names: tables with others share no row.
     """
 
     values: Floats
@@ -52,6 +53,7 @@ class Dataset:
     warnings: tuple["Warned", ...] = ()
     identity: NDArray[np.uint64] | None = None
     table: str = ""
+    names: str = ""
 
     @property
     def rows(self) -> int:
@@ -64,7 +66,7 @@ class Dataset:
         return len(self.classes) == 2
 
     def take(self, index: Ints) -> "Dataset":
-        """The rows at ``index``, copied; fingerprint and table stay those of the whole."""
+        """The rows at ``index``, copied; fingerprint, table and names stay those of the whole."""
 
         def part(array: Any) -> Any:
             return None if array is None else array[index]
@@ -81,6 +83,7 @@ class Dataset:
             self.warnings,
             part(self.identity),
             self.table,
+            self.names,
         )
 
 
@@ -172,6 +175,28 @@ class Failure:
     traceback: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where the true value is believed to be.
+
+    Attributes:
+        low: lower end, NaN if there is none; in the unit of the score.
+        high: upper end.
+        level: how often such an interval is meant to hold the truth, as 0.95.
+        method: how it was made, in words for a person.
+    """
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+    @property
+    def width(self) -> float:
+        """Upper less lower end; NaN if there is no interval."""
+        return self.high - self.low
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """How one configuration ended in a worker.
@@ -181,6 +206,7 @@ class Outcome:
         folds: per-fold scores, by metric, in fold order.
         oof: encoded out-of-fold outputs (see ``evaluators.oof``), or None.
         warnings: distinct warnings of the model's library, first lines only.
+        interval: of the objective, where it was asked for.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -190,3 +216,4 @@ class Outcome:
     oof: bytes | None = None
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
+    interval: Interval | None = None
