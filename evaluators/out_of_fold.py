@@ -1,0 +1,127 @@
+"""All scored rows of one trial in one table: what intervals and comparisons are computed from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluators.metrics import Metric
+from evaluators.oof import decode, kind_of
+from evaluators.scored_rows import ScoredRows, labels_of
+from evaluators.scoring import value_of
+from evaluators.types import Floats, FoldResult, Ints, ScoreKind, Split
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """The out-of-fold rows of one trial, fold by fold; with repeats a row stands here repeatedly.
+
+    Attributes:
+        rows: (n,) positions in the dataset.
+        fold: (n,) 0-based over all repeats.
+        repeat: (n,) 0-based.
+        target: (n,) class codes.
+        output: (n,) of the positive class if binary, else (n, classes).
+        kind: how to read ``output``.
+        labels: (n,) predicted class codes, at the threshold in force.
+    """
+
+    rows: Ints
+    fold: Ints
+    repeat: Ints
+    target: Ints
+    output: Floats
+    kind: ScoreKind
+    labels: Ints
+
+    def __post_init__(self) -> None:
+        lengths = {
+            len(self.rows), len(self.fold), len(self.repeat), len(self.target), len(self.output),
+            len(self.labels),
+        }  # fmt: skip
+        if len(lengths) != 1 or 0 in lengths:
+            raise ValueError(f"as many of each as there are rows is needed, got {sorted(lengths)}")
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return 2 if self.output.ndim == 1 else self.output.shape[1]
+
+    def part(self, index: Ints) -> ScoredRows:
+        """The rows at ``index`` of this table, which may repeat, as metrics read them."""
+        return ScoredRows(self.target[index], self.output[index], self.kind, self.labels[index])
+
+    def parts(self, metric: Metric) -> list[Ints]:
+        """Which rows of this table the metric is computed on at once; its score is their mean.
+
+        Those of ``scoring.score_trial``: folds where values are averaged, repeats where rows are
+        pooled, and everything where counts are.
+        """
+        if metric.pooling == "mean":
+            return _apart(self.fold)
+        if metric.reads == "counts":
+            return [np.arange(len(self.rows))]
+        return _apart(self.repeat)
+
+    def score(self, metric: Metric) -> float:
+        """The trial's score, as ``scoring.score_trial`` has it; NaN where undefined."""
+        return float(np.mean([value_of(metric, self.part(index)) for index in self.parts(metric)]))
+
+    def fold_scores(self, metric: Metric) -> dict[int, float]:
+        """The metric on each fold by itself, by the fold's number."""
+        return {
+            int(self.fold[index[0]]): value_of(metric, self.part(index))
+            for index in _apart(self.fold)
+        }
+
+
+def out_of_fold(
+    target: Ints,
+    splits: Sequence[Split],
+    folds: Sequence[FoldResult],
+    labels: Ints | None = None,
+) -> OutOfFold:
+    """Fresh fold results as one table, in the order given.
+
+    Args:
+        target: of the whole dataset.
+        splits: all of the partition that ``folds`` number.
+        folds: some or all of them, scored.
+        labels: predicted codes in the table's order, where not those of the default threshold.
+    """
+    if len({fold.kind for fold in folds}) != 1:
+        raise ValueError("folds of one trial have one kind of output")
+    rows = np.concatenate([splits[fold.fold].test for fold in folds])
+    numbers = np.repeat([fold.fold for fold in folds], [len(fold.output) for fold in folds])
+    output = np.concatenate([fold.output for fold in folds])
+    return _table(target, splits, rows, numbers, output, folds[0].kind, labels)
+
+
+def from_file(data: bytes, target: Ints, splits: Sequence[Split]) -> OutOfFold:
+    """The same from what ``evaluators.oof.encode`` wrote; labels at the default threshold.
+
+    Raises:
+        ValueError: damaged, or scored under other folds than ``splits``.
+    """
+    rows, numbers, output = decode(data)
+    for number in np.unique(numbers):
+        test = splits[number].test if number < len(splits) else np.arange(0)
+        if not np.array_equal(rows[numbers == number], np.sort(test)):
+            raise ValueError(f"fold {number} of these outputs has other rows than the split")
+    return _table(target, splits, rows, numbers, output, kind_of(data), None)
+
+
+def _table(
+    target: Ints, splits: Sequence[Split], rows: Ints, fold: Ints, output: Floats,
+    kind: ScoreKind, labels: Ints | None,
+) -> OutOfFold:  # fmt: skip
+    repeat = np.array([split.repeat for split in splits])[fold]
+    labels = labels_of(output, kind) if labels is None else labels
+    return OutOfFold(rows, fold, repeat, target[rows], output, kind, labels)
+
+
+def _apart(number: Ints) -> list[Ints]:
+    """Positions of each distinct number, by rising number."""
+    order = np.argsort(number, kind="stable")
+    starts = np.flatnonzero(np.diff(number[order])) + 1
+    return np.split(order, starts)
