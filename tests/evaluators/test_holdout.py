@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evaluators.data import load
 from evaluators.errors import SplitError
 from evaluators.fingerprint import row_hashes
 from evaluators.holdout import locked_rows
@@ -63,6 +65,38 @@ def test_identical_rows_stay_together():
     thrice = once.take(np.repeat(np.arange(300), 3))
     locked = locked_rows(thrice, 0.3)[1]
     assert (np.bincount(locked // 3, minlength=300) % 3 == 0).all()
+
+
+def test_a_dropped_column_moves_no_row(tmp_path):
+    """The same rows are locked whichever columns are features, and whatever weighs or is target."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(900, 3)).round(4), columns=["a", "b", "w"])
+    frame["w"] = frame["w"].abs() + 0.1
+    frame["y"] = np.arange(900) % 2
+    frame["z"] = np.arange(900) % 3
+    frame.sample(frac=1, random_state=1).to_csv(tmp_path / "moved.csv", index=False)
+    wholes = [
+        load(frame, "y"),
+        load(frame, "y", drop=("a", "z")),
+        load(frame, "z", weight_column="w", drop=("b",)),
+        load(tmp_path / "moved.csv", "y", drop=("w",)),
+    ]
+    locked = [set(whole.identity[locked_rows(whole, 0.25)[1]]) for whole in wholes]
+    assert locked[1:] == locked[:1] * 3
+
+
+def test_rows_alike_on_both_sides_are_counted():
+    """Rows that only a dropped column tells apart may stand on both sides, and that is said."""
+    frame = pd.DataFrame({"a": np.arange(400) // 2 * 1.5, "y": np.arange(400) // 2 % 2})
+    frame["key"] = np.arange(400) * 7.5
+    whole = load(frame, "y", drop=("key",))
+    development, locked, warned = locked_rows(whole, 0.25)
+    hashes = row_hashes(whole)
+    alike = len(set(hashes[development]) & set(hashes[locked]))  # each row stands twice
+    (said,) = [each for each in warned if each.code == "duplicates_across_holdout"]
+    assert said.figure == alike > 0
+    told = [each.code for each in locked_rows(load(frame, "y"), 0.25)[2]]
+    assert "duplicates_across_holdout" not in told
 
 
 def test_groups_stay_together():
