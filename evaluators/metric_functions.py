@@ -7,15 +7,21 @@ scikit-learn's ``zero_division=0``.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.types import Floats, Ints
 
-#: (classes, classes) counts, ``[true][predicted]``.
-Counts = NDArray[np.float64]
+if TYPE_CHECKING:
+    from evaluators.scored_rows import ScoredRows
+
+#: (..., classes, classes) counts, ``[true][predicted]``.
+Counts = NDArray[Any]
+#: A float of one confusion matrix, an array of a stack of them.
+Scores = Any
 
 
 class Curve(NamedTuple):
@@ -52,78 +58,99 @@ def count(target: Ints, labels: Ints, classes: int) -> NDArray[np.int64]:
 # --- of a confusion matrix -----------------------------------------------------------------------
 # Binary data: of class 1. More classes: the mean of the per-class values (so F1 is the mean of the
 # classes' F1, not the F1 of mean precision and recall; Opitz & Burst 2019), NaN if one is missing.
+# A stack of matrices, (..., classes, classes), gives an array of values, (...): so a threshold is
+# chosen, or a score resampled, in one call.
 
 
-def _of_classes(by_class: Floats) -> float:
-    return float(by_class[1] if len(by_class) == 2 else np.mean(by_class))
+def _of_classes(by_class: Floats) -> Scores:
+    return by_class[..., 1][()] if by_class.shape[-1] == 2 else by_class.mean(axis=-1)
 
 
 def _share(part: Floats, whole: Floats, where: NDArray[np.bool_], otherwise: float) -> Floats:
-    result: Floats = np.full(len(part), otherwise)
+    result: Floats = np.full(part.shape, otherwise)
     return np.divide(part, whole, out=result, where=where)
 
 
-def _recalls(counts: Counts) -> Floats:
-    actual = counts.sum(axis=1)
-    return _share(np.diagonal(counts), actual, actual > 0, math.nan)
+def _right(counts: Counts) -> Counts:
+    return np.diagonal(counts, axis1=-2, axis2=-1)
 
 
-def precision(counts: Counts) -> float:
+def recalls(counts: Counts) -> Floats:
+    """(..., classes): of each class's rows, the share labelled as it; NaN without a row."""
+    actual = counts.sum(axis=-1)
+    return _share(_right(counts), actual, actual > 0, math.nan)
+
+
+def precisions(counts: Counts) -> Floats:
+    """(..., classes): of the rows labelled as each class, the share that is; NaN without a row."""
+    predicted = counts.sum(axis=-2)
+    shares = _share(_right(counts), predicted, predicted > 0, 0.0)
+    return np.where(counts.sum(axis=-1) > 0, shares, math.nan)
+
+
+def fbetas(counts: Counts, beta: float) -> Floats:
+    """(..., classes): F of each class; NaN without a row of it."""
+    actual, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    weight = beta * beta
+    return _share((1 + weight) * _right(counts), weight * actual + predicted, actual > 0, math.nan)
+
+
+def precision(counts: Counts) -> Scores:
     """TP / (TP + FP)."""
-    predicted = counts.sum(axis=0)
-    shares = _share(np.diagonal(counts), predicted, predicted > 0, 0.0)
-    return _of_classes(np.where(counts.sum(axis=1) > 0, shares, math.nan))
+    return _of_classes(precisions(counts))
 
 
-def recall(counts: Counts) -> float:
+def recall(counts: Counts) -> Scores:
     """TP / (TP + FN)."""
-    return _of_classes(_recalls(counts))
+    return _of_classes(recalls(counts))
 
 
-def specificity(counts: Counts) -> float:
+def specificity(counts: Counts) -> Scores:
     """TN / (TN + FP)."""
-    negatives = counts.sum() - counts.sum(axis=1)
-    false_alarms = counts.sum(axis=0) - np.diagonal(counts)
+    actual, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    negatives = actual.sum(axis=-1, keepdims=True) - actual
+    false_alarms = predicted - _right(counts)
     return _of_classes(_share(negatives - false_alarms, negatives, negatives > 0, math.nan))
 
 
-def fbeta(counts: Counts, beta: float) -> float:
+def fbeta(counts: Counts, beta: float) -> Scores:
     """(1 + b²) TP / ((1 + b²) TP + b² FN + FP); the denominator is b² actual + predicted."""
-    actual, predicted = counts.sum(axis=1), counts.sum(axis=0)
-    weight = beta * beta
-    top = (1 + weight) * np.diagonal(counts)
-    return _of_classes(_share(top, weight * actual + predicted, actual > 0, math.nan))
+    return _of_classes(fbetas(counts, beta))
 
 
-def accuracy(counts: Counts) -> float:
+def accuracy(counts: Counts) -> Scores:
     """The share of rows whose label is right."""
-    return float(np.trace(counts) / counts.sum())
+    return _right(counts).sum(axis=-1) / counts.sum(axis=(-2, -1))
 
 
-def balanced_accuracy(counts: Counts) -> float:
+def balanced_accuracy(counts: Counts) -> Scores:
     """The mean of the classes' recalls. A missing class is NaN, not dropped from the mean."""
-    return float(np.mean(_recalls(counts)))
+    return recalls(counts).mean(axis=-1)
 
 
-def g_mean(counts: Counts) -> float:
+def g_mean(counts: Counts) -> Scores:
     """The geometric mean of the classes' recalls (Kubat & Matwin 1997)."""
-    recalls = _recalls(counts)
-    return float(np.prod(recalls ** (1 / len(recalls))))
+    each = recalls(counts)
+    return np.prod(each ** (1 / each.shape[-1]), axis=-1)
 
 
-def matthews_corrcoef(counts: Counts) -> float:
+def matthews_corrcoef(counts: Counts) -> Scores:
     """Matthews' correlation, for any number of classes (Gorodkin 2004).
 
     0 where every row got the same label; NaN where every row has the same class.
     """
-    actual, predicted, rows = counts.sum(axis=1), counts.sum(axis=0), counts.sum()
-    spread = (rows**2 - actual @ actual, rows**2 - predicted @ predicted)
-    if spread[0] <= 0:
-        return math.nan
-    if spread[1] <= 0:
-        return 0.0
-    together = np.trace(counts) * rows - actual @ predicted
-    return float(np.clip(together / (math.sqrt(spread[0]) * math.sqrt(spread[1])), -1.0, 1.0))
+    actual, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    rows = actual.sum(axis=-1)
+    of_truth, of_labels = (rows**2 - (part**2).sum(axis=-1) for part in (actual, predicted))
+    together = _right(counts).sum(axis=-1) * rows - (actual * predicted).sum(axis=-1)
+    spread = np.sqrt(np.maximum(of_truth, 0)) * np.sqrt(np.maximum(of_labels, 0))
+    found = np.clip(_share(together, spread, spread > 0, 0.0), -1.0, 1.0)
+    return np.where(of_truth > 0, found, math.nan)[()]
+
+
+def mean_cost(counts: Counts, costs: Sequence[Sequence[float]]) -> Scores:
+    """Sum of counts times ``costs[true][predicted]``, over the rows."""
+    return (counts * np.asarray(costs)).sum(axis=(-2, -1)) / counts.sum(axis=(-2, -1))
 
 
 # --- of a curve ----------------------------------------------------------------------------------
@@ -193,3 +220,60 @@ def log_loss(target: Ints, proba: Floats) -> float:
         true = proba[np.arange(len(target)), target]
     epsilon = np.finfo(np.float64).eps
     return float(-np.mean(np.log(np.clip(true, epsilon, 1 - epsilon))))
+
+
+#: Bins of the calibration error: ten rows each are enough for the hundred rows of a small set.
+BINS = 10
+
+
+def calibration_error(target: Ints, proba: Floats, bins: int = BINS) -> float:
+    """Expected calibration error: how far probabilities are from the frequencies they stand for.
+
+    Mean over bins, by rows, of the distance between mean probability and share of positives. Bins
+    hold equal numbers of rows: bins of equal width are empty but for the first where positives are
+    rare (adaptive calibration error, Nixon et al. 2019). More classes: the mean over the classes,
+    each against the rest. Noise alone makes it positive: about sqrt(p (1 - p) / rows in a bin).
+    """
+    if proba.ndim == 1:
+        return _calibration_gap((target == 1).astype(np.float64), proba, bins)
+    gaps = [
+        _calibration_gap((target == code).astype(np.float64), proba[:, code], bins)
+        for code in range(proba.shape[1])
+    ]
+    return float(np.mean(gaps))
+
+
+def _calibration_gap(hit: Floats, proba: Floats, bins: int) -> float:
+    """Of one class against the rest. Not ``sklearn.calibration.calibration_curve``: its quantile
+    bins merge where probabilities tie, and it does not tell how many rows each holds.
+    """
+    order = np.argsort(proba, kind="stable")
+    proba, hit = proba[order], hit[order]
+    # Rows that tie share their frequency, so that the order of rows cannot matter.
+    starts = np.append(0, np.flatnonzero(proba[1:] != proba[:-1]) + 1)
+    sizes = np.diff(np.append(starts, len(proba)))
+    hit = np.repeat(np.add.reduceat(hit, starts) / sizes, sizes)
+    edges = np.linspace(0, len(proba), min(bins, len(proba)) + 1).astype(np.int64)[:-1]
+    return float(np.abs(np.add.reduceat(proba - hit, edges)).sum() / len(proba))
+
+
+# --- of rows -------------------------------------------------------------------------------------
+
+
+def roc_auc_ovo(rows: "ScoredRows") -> float:
+    """Mean over pairs of classes of the AUC between the two (Hand & Till 2001).
+
+    A pair counts by the scores of either of its classes, both alike, whatever the other classes'
+    shares: a rare class weighs as much as a frequent one. Two classes: the ROC AUC.
+    """
+    if rows.output.ndim == 1:
+        return roc_auc(rows.curves[0])
+    if rows.lacks_a_class:
+        return math.nan
+    areas = []
+    for one in range(rows.classes):
+        for other in range(rows.classes):
+            if one != other:
+                pair = np.isin(rows.target, (one, other))
+                areas.append(roc_auc(curve_of(rows.target[pair] == one, rows.output[pair, one])))
+    return float(np.mean(areas))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from evaluators import metric_functions as formula
+from evaluators.costs import HOW_TO_WRITE_COSTS, Costs
 from evaluators.errors import MetricError
 
 Direction = Literal["maximize", "minimize"]
@@ -89,8 +90,17 @@ REGISTERED: tuple[Metric, ...] = (
         (-1, 1),
     ),
     _of_counts("g_mean", formula.g_mean, "geometric mean of the classes' recalls"),
+    Metric(
+        "cost", "minimize", (0, math.inf), "label", "pool",
+        "mean cost of a row, by `evaluate.costs`", "counts", formula.mean_cost,
+    ),
     _of_ranking(
         "roc_auc", formula.roc_auc, "mean", "chance that a positive row scores above a negative one"
+    ),
+    Metric(
+        "roc_auc_ovo", "maximize", (0, 1), "score", "mean",
+        "mean ROC AUC of all pairs of classes; rare classes count in full", "rows",
+        formula.roc_auc_ovo,
     ),
     _of_ranking(
         "average_precision",
@@ -120,6 +130,11 @@ REGISTERED: tuple[Metric, ...] = (
         "log_loss", "minimize", (0, math.inf), "proba", "pool",
         "mean surprise at the true class", "proba", formula.log_loss, "nats",
     ),
+    Metric(
+        "calibration_error", "minimize", (0, 1), "proba", "pool",
+        "mean distance of probabilities from frequencies, in ten bins of equally many rows",
+        "proba", formula.calibration_error,
+    ),
 )  # fmt: skip
 
 _BY_STEM: Mapping[str, Metric] = {metric.name.partition("@")[0]: metric for metric in REGISTERED}
@@ -148,6 +163,8 @@ _ELSEWHERE: Mapping[str, str] = {
     "tpr": "recall",
     "tnr": "specificity",
     "brier_score_loss": "brier",
+    "ece": "calibration_error",
+    "expected_calibration_error": "calibration_error",
 }
 
 
@@ -169,22 +186,35 @@ def standard_set(binary: bool) -> tuple[str, ...]:
     return (*ranked, *labelled, *(() if binary else ("accuracy",)), "brier", "log_loss")
 
 
+def tuned_name(name: str) -> str:
+    """The key of a label metric at the threshold that was tuned on the other folds."""
+    return f"{name}@tuned"
+
+
 def resolve(
-    name: str, *, binary: bool, direction: Direction | None = None, folder: Path = Path(".")
+    name: str,
+    *,
+    binary: bool,
+    direction: Direction | None = None,
+    folder: Path = Path("."),
+    costs: Costs | None = None,
 ) -> Metric:
     """The metric a spec names: ours, a scikit-learn scorer string, or code of the user's.
 
     ``name`` of the result is the one way it is written (``fbeta@2.0`` becomes ``fbeta@2``): use it
-    as the key of scores. Ours go before a scorer of the same name.
+    as the key of scores. Ours go before a scorer of the same name. ``costs``: what "cost" counts.
 
     Raises:
-        MetricError: unknown, not for this number of classes, or a direction missing or wrong.
+        MetricError: unknown, not for this number of classes, a direction missing or wrong, or
+            "cost" without ``costs``.
     """
     stem, _, value = name.partition("@")
     if ":" in name:
         from evaluators.foreign_metrics import from_code
 
         metric = from_code(name, direction, folder)
+    elif name == "cost":
+        metric = _of_costs(costs)
     elif stem in _BY_STEM:
         metric = _registered(name, stem, value)
     else:
@@ -200,6 +230,15 @@ def resolve(
         )
     # Several classes: the square error is summed over them, as scikit-learn does.
     return metric if binary or stem != "brier" else replace(metric, bounds=(0, 2))
+
+
+def _of_costs(costs: Costs | None) -> Metric:
+    """The cost metric with its matrix."""
+    if costs is None:
+        raise MetricError(f"metric 'cost' needs the costs of wrong labels: {HOW_TO_WRITE_COSTS}")
+    highest = max(max(row) for row in costs)
+    function = partial(formula.mean_cost, costs=costs)
+    return replace(_BY_STEM["cost"], bounds=(0, highest), function=function)
 
 
 def _registered(name: str, stem: str, value: str) -> Metric:

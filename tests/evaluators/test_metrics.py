@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
+from evaluators.errors import MetricError
 from evaluators.metrics import REGISTERED, names, resolve, standard_set
 from evaluators.scored_rows import ScoredRows, labels_of
 from evaluators.scoring import score_fold, value_of
@@ -31,6 +32,14 @@ LABEL_METRICS = {
 }
 
 
+COSTS = ((0.0, 1.0), (5.0, 0.0))
+COSTS_OF_THREE = ((0.0, 1.0, 2.0), (5.0, 0.0, 1.0), (9.0, 3.0, 0.0))
+
+
+def metric_of(name, binary=True):
+    return resolve(name, binary=binary, costs=COSTS if binary else COSTS_OF_THREE)
+
+
 def rows_of(target, output, kind="proba"):
     target, output = np.asarray(target), np.asarray(output, dtype=float)
     return ScoredRows(target, output, kind, labels_of(output, kind))
@@ -38,7 +47,7 @@ def rows_of(target, output, kind="proba"):
 
 def value(name, target, output, kind="proba"):
     rows = rows_of(target, output, kind)
-    return value_of(resolve(name, binary=rows.classes == 2), rows)
+    return value_of(metric_of(name, rows.classes == 2), rows)
 
 
 @st.composite
@@ -139,12 +148,92 @@ def test_g_mean_is_imbalanced_learns():
         assert value("g_mean", target, shown, "decision") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_stack_of_matrices_gives_the_value_of_each(binary):
+    """One call for all thresholds or all draws; matrices without a class are among them."""
+    classes = 2 if binary else 3
+    stack = np.random.default_rng(1).integers(0, 4, (5, 40, classes, classes))
+    stack[..., 0, 0] += 1
+    for name in USED:
+        metric = metric_of(name, binary) if binary or "_at_" not in name else None
+        if metric is not None and metric.reads == "counts":
+            values = metric.function(stack)
+            each = [metric.function(one) for one in stack.reshape(-1, classes, classes)]
+            np.testing.assert_array_equal(values.ravel(), each, err_msg=name)
+
+
+def test_the_cost_is_the_mean_over_rows_by_true_and_predicted_class():
+    """Two missed positives at 5 and one false alarm at 1, over five rows."""
+    assert value("cost", [1, 1, 0, 0, 1], [0.1, 0.2, 0.9, 0.1, 0.8]) == pytest.approx(11 / 5)
+    assert metric_of("cost").bounds == (0, 5)
+    with pytest.raises(MetricError, match=r"'cost' needs the costs of wrong labels: \[evaluate\]"):
+        resolve("cost", binary=True)
+
+
+def test_one_versus_one_is_scikit_learns_and_for_two_classes_the_roc_auc():
+    """Macro over the pairs; decision values, which scikit-learn refuses, rank as well."""
+    generator = np.random.default_rng(6)
+    target = generator.choice(4, 400, p=[0.7, 0.2, 0.06, 0.04])
+    raw = np.exp(generator.normal(size=(400, 4)) + np.eye(4)[target])
+    output = raw / raw.sum(axis=1, keepdims=True)
+    rows, decisions = (
+        ScoredRows(target, shown, kind, labels_of(shown, kind))
+        for shown, kind in ((output, "proba"), (2 * output - 1, "decision"))
+    )
+    expected = sk.roc_auc_score(target, output, multi_class="ovo", average="macro")
+    metric = resolve("roc_auc_ovo", binary=False)
+    assert (metric.pooling, metric.direction) == ("mean", "maximize")
+    assert value_of(metric, rows) == pytest.approx(expected)
+    assert value_of(metric, decisions) == pytest.approx(expected)
+    two = (target == 0) * 1
+    assert value("roc_auc_ovo", two, output[:, 0]) == value("roc_auc", two, output[:, 0])
+
+
+def test_calibration_error_is_the_distance_from_frequencies_by_bins_of_equal_count():
+    """Where each bin is hit as often as it says it is near 0; a shift of 0.1 is 0.1."""
+    generator = np.random.default_rng(0)
+    proba = generator.beta(1, 60, 50_000)  # rare: equal-width bins would have all rows in one
+    target = (generator.random(50_000) < proba).astype(np.int32)
+    assert value("calibration_error", target, proba) < 0.003
+    assert value("calibration_error", target, proba + 0.1) == pytest.approx(0.1, abs=0.003)
+    by_bin = [
+        abs(hit.mean() - said.mean())
+        for said, hit in zip(
+            np.split(np.sort(proba), 10), np.split(target[np.argsort(proba)], 10), strict=True
+        )
+    ]
+    assert value("calibration_error", target, proba) == pytest.approx(np.mean(by_bin))
+
+
+def test_calibration_error_does_not_depend_on_the_order_of_rows_that_tie():
+    """Two answers for all rows: the bins' edges lie within ties."""
+    generator = np.random.default_rng(1)
+    proba = np.repeat([0.2, 0.7], [33, 64])
+    target = (generator.random(97) < proba) * 1
+    shuffled = generator.permutation(97)
+    straight = value("calibration_error", target, proba)
+    assert value("calibration_error", target[shuffled], proba[shuffled]) == pytest.approx(straight)
+    gaps = [33 * abs(0.2 - target[:33].mean()), 64 * abs(0.7 - target[33:].mean())]
+    assert straight == pytest.approx(sum(gaps) / 97, abs=0.02)
+
+
+def test_calibration_of_many_classes_is_the_mean_over_each_against_the_rest():
+    """Probabilities that are the frequencies of all three have next to none."""
+    generator = np.random.default_rng(2)
+    output = generator.dirichlet([1, 2, 5], 20_000)
+    target = (generator.random(20_000)[:, None] > output.cumsum(axis=1)).sum(axis=1)
+    assert value("calibration_error", target, output) < 0.01
+    each = [value("calibration_error", (target == code) * 1, output[:, code]) for code in range(3)]
+    assert value("calibration_error", target, output) == pytest.approx(np.mean(each))
+    assert value("calibration_error", target, output[:, [2, 1, 0]]) > 0.2
+
+
 @given(binary_rows(both_classes=False))
 @settings(deadline=None, max_examples=50)
 def test_values_stay_within_their_bounds_or_are_undefined(data):
     """Whatever the rows, one class only included."""
     for name in USED:
-        metric = resolve(name, binary=True)
+        metric = metric_of(name)
         result = value_of(metric, rows_of(*data))
         assert math.isnan(result) or metric.bounds[0] <= result <= metric.bounds[1], name
 
@@ -155,18 +244,20 @@ def test_many_class_values_stay_within_their_bounds(data):
     """The Brier score reaches 2 there, and its bounds say so."""
     for name in USED:
         if "_at_" not in name:
-            metric = resolve(name, binary=False)
+            metric = metric_of(name, binary=False)
             assert metric.bounds[0] <= value_of(metric, rows_of(*data)) <= metric.bounds[1], name
 
 
 @pytest.mark.parametrize("name", USED)
 def test_a_better_predictor_scores_better(name):
-    """The direction in the registry is the true one."""
+    """The direction in the registry is the true one; better calibrated is another thing, below."""
     generator = np.random.default_rng(3)
     target = (generator.random(2000) < 0.4).astype(np.int32)
     noise = generator.normal(size=2000)
     good, bad = (1 / (1 + np.exp(-(s * (target - 0.5) + noise))) for s in (4.0, 0.5))
-    metric = resolve(name, binary=True)
+    if name == "calibration_error":
+        good, bad = 0.4 + 0 * bad, bad
+    metric = metric_of(name)
     one, other = (value_of(metric, rows_of(target, output)) for output in (good, bad))
     assert metric.better(one, other)
     assert not metric.better(other, one)
@@ -176,23 +267,27 @@ def test_a_better_predictor_scores_better(name):
 
 
 ONE_CLASS_DEFINED = {
-    0: {"specificity", "accuracy", "brier", "log_loss"},
-    1: {"precision", "recall", "f1", "fbeta@2", "accuracy", "brier", "log_loss"},
-}
+    0: {"specificity", "accuracy", "cost", "brier", "log_loss", "calibration_error"},
+    1: {
+        "precision", "recall", "f1", "fbeta@2", "accuracy", "cost", "brier", "log_loss",
+        "calibration_error",
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("only", [0, 1])
 def test_one_class_gives_nan_silently_and_never_a_false_zero(only):
     """scikit-learn: AP 0.0 with a warning, log loss a ValueError, MCC 0, balanced accuracy 0.9."""
     rows = rows_of(np.full(4, only), [0.1, 0.6, 0.7, 0.2])
-    defined = {name for name in USED if not math.isnan(value_of(resolve(name, binary=True), rows))}
+    defined = {name for name in USED if not math.isnan(value_of(metric_of(name), rows))}
     assert defined == ONE_CLASS_DEFINED[only]
 
 
 def test_a_class_missing_from_the_rows_is_not_dropped_from_a_mean():
     """Three classes, one without a row: every macro mean is NaN, accuracy is not."""
     output = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
-    for name in ("balanced_accuracy", "f1", "recall", "precision", "roc_auc", "average_precision"):
+    rates = ("balanced_accuracy", "f1", "recall", "precision", "g_mean")
+    for name in (*rates, "roc_auc", "average_precision", "roc_auc_ovo"):
         assert math.isnan(value(name, [0, 1, 1], output)), name
     assert value("accuracy", [0, 1, 1], output) == pytest.approx(2 / 3)
 
