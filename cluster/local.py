@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from search.driver import Driver
 from search.events import (
     Cancel,
     Dispatch,
+    Finish,
     Loss,
     Pack,
     PackLost,
@@ -151,11 +153,12 @@ class LocalRunner:
             self._hand_out(driver)
             ready = wait([child.pipe for child in self._children], timeout=POLL_S)
             for child in [c for c in self._children if c.pipe in ready]:
-                self._listen(child, driver)
+                if child in self._children:  # its pack may have been cancelled just now
+                    self._listen(child, driver)
             if not ready:
                 driver.feed(WorkerIdled(driver.clock()))
             if driver.clock() - last_poll >= POLL_S:
-                driver.poll()
+                self._carry_out(driver.poll(), driver)
                 last_poll = driver.clock()
 
     def _hand_out(self, driver: Driver) -> None:
@@ -188,8 +191,16 @@ class LocalRunner:
         if message.last:
             child.pack = None
             child.ready = not message.spent
-        tasks = driver.feed(PackReported(driver.clock(), pack.number, message))
-        assert not any(isinstance(task, Cancel) for task in tasks) or driver.finished
+        self._carry_out(driver.feed(PackReported(driver.clock(), pack.number, message)), driver)
+
+    def _carry_out(self, tasks: Iterable[Dispatch | Cancel | Finish], driver: Driver) -> None:
+        """End the workers of packs that are not wanted any more; at the end all of them go."""
+        cancelled = {task.pack for task in tasks if isinstance(task, Cancel)}
+        for child in [c for c in self._children if c.pack and c.pack.number in cancelled]:
+            if not driver.finished:
+                self._children.remove(child)
+                child.kill()
+                self._start()
 
     def _replace(self, child: Child, driver: Driver) -> None:
         """Tell what happened to its pack and start another."""

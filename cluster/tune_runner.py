@@ -62,6 +62,8 @@ class Flow:
         self.run = run
         self.packs: dict[str, int] = {}
         self.nodes: dict[str, str | None] = {}
+        self.actors: dict[int, Any] = {}
+        self.cancelled: set[int] = set()
         self.error: BaseException | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -75,11 +77,30 @@ class Flow:
 
     def feed(self, event: Event) -> Sequence[Dispatch | Cancel | Finish]:
         """An event to the driver. What it raises waits for the end of Tune, which would bury it."""
-        return self._kept(lambda: self.driver.feed(event))
+        return self._carried_out(self._kept(lambda: self.driver.feed(event)))
 
     def poll(self) -> None:
         """Let time pass."""
-        self._kept(self.driver.poll)
+        self._carried_out(self._kept(self.driver.poll))
+
+    def _carried_out(
+        self, tasks: Sequence[Dispatch | Cancel | Finish]
+    ) -> Sequence[Dispatch | Cancel | Finish]:
+        """End the actors of packs that are not wanted any more; at the end Tune ends them all."""
+        for task in tasks:
+            if isinstance(task, Cancel) and not self.over:
+                self.cancelled.add(task.pack)
+                if task.pack in self.actors:
+                    ray.kill(self.actors[task.pack])
+        return tasks
+
+    def started(self, pack: int, actor: Any) -> bool:
+        """A pack has its actor; False where it was cancelled before."""
+        if pack in self.cancelled:
+            ray.kill(actor)
+            return False
+        self.actors[pack] = actor
+        return True
 
     def _kept(
         self, act: Callable[[], Sequence[Dispatch | Cancel | Finish]]
@@ -138,8 +159,10 @@ class SweepCallback(tune.Callback):
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has the pack."""
         flow = self._flow
-        actor = trial.temporary_state.ray_actor._actor_id.hex()
-        found = ray._private.state.actors(actor)
+        actor = trial.temporary_state.ray_actor
+        if not flow.started(flow.packs[trial.trial_id], actor):
+            return
+        found = ray._private.state.actors(actor._actor_id.hex())
         address = found.get("Address", {})
         flow.nodes[trial.trial_id] = address.get("NodeID")
         worker = f"{address.get('IPAddress', '')}:{found.get('Pid', '')}"
@@ -153,13 +176,16 @@ class SweepCallback(tune.Callback):
         report: Report = result.pop("report")
         flow.feed(PackReported(flow.driver.clock(), flow.packs[trial.trial_id], report))
         if report.last:
-            del flow.packs[trial.trial_id]
+            flow.actors.pop(flow.packs.pop(trial.trial_id), None)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The worker is gone, or our own code has failed in it, which is a bug and ends the run."""
         flow = self._flow
         number = flow.packs.pop(trial.trial_id, None)
         if number is None:
+            return
+        flow.actors.pop(number, None)
+        if number in flow.cancelled:
             return
         error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())  # our own file
         if not isinstance(error, RayActorError):

@@ -21,7 +21,9 @@ def work(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
     single = len(pack.items) == 1
     busy_s = 0.0
     for item in pack.items:
-        results = evaluator.evaluate(item.configuration, item.partition, item.folds)
+        results = evaluator.evaluate(
+            item.configuration, item.partition, item.folds, interval=item.interval
+        )
         last = len(evaluator.partitions[item.partition][: item.folds]) - 1
         while True:
             began = time.perf_counter()

@@ -20,6 +20,7 @@ from evaluators.types import (
     Failure,
     Floats,
     FoldResult,
+    Interval,
     Outcome,
     Resources,
     ScoreKind,
@@ -74,12 +75,18 @@ class Evaluator:
             load_library(recipe)
 
     def evaluate(
-        self, configuration: Configuration, partition: int = 0, folds: int | None = None
+        self,
+        configuration: Configuration,
+        partition: int = 0,
+        folds: int | None = None,
+        *,
+        interval: bool = False,
     ) -> Iterator[FoldResult | Outcome]:
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
 
         ``folds``: only the first so many of the partition. The limit of seconds, meant for the
-        folds that are searched on, grows in proportion where there are more.
+        folds that are searched on, grows in proportion where there are more. ``interval``: the
+        outcome carries one of the objective.
         """
         if self.spent:
             raise RuntimeError(
@@ -98,6 +105,8 @@ class Evaluator:
         with run.clock():
             try:
                 scored = self._scored(run)
+                if interval and scored.failure is None:
+                    scored = replace(scored, interval=self._interval(run, scored))
             except Exception as error:
                 scored = self._failed(run, self._classified(error, configuration))
         yield replace(scored, resources=replace(scored.resources, wall_s=run.busy_s))
@@ -167,6 +176,16 @@ class Evaluator:
         cost = _sum([fold.resources for fold in folds])
         kept = tuple(told[:WARNINGS_KEPT])
         return Outcome(scores, by_fold, confusion, cost, oof, kept, failure)
+
+    def _interval(self, run: "_Run", outcome: Outcome) -> Interval:
+        """Of the objective."""
+        from evaluators.bootstrap import out_of_fold
+        from evaluators.estimate import estimate_interval  # scipy's functions are for one job only
+
+        objective, data = self.assignment.metrics[0], self.dataset
+        score, by_fold = outcome.scores[objective.name], outcome.folds[objective.name]
+        scored = out_of_fold(data.target, run.splits, run.folds)
+        return estimate_interval(objective, score, by_fold, scored, run.splits, data.groups)
 
     def _failed(self, run: "_Run", failure: Failure) -> Outcome:
         """What is known of a trial that did not finish, the failing fold's cost included."""

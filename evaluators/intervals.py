@@ -8,34 +8,11 @@ never a false number.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit, ndtri, stdtr, stdtrit
 
-from evaluators.types import Floats, Ints
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Where the true value is believed to be.
-
-    Attributes:
-        low: lower end, NaN if there is none; in the unit of the score.
-        high: upper end.
-        level: how often such an interval is meant to hold the truth, as 0.95.
-        method: how it was made, in words for a person.
-    """
-
-    low: float
-    high: float
-    level: float
-    method: str
-
-    @property
-    def width(self) -> float:
-        """Upper less lower end; NaN if there is no interval."""
-        return self.high - self.low
+from evaluators.types import Floats, Interval, Ints
 
 
 def corrected_t(

@@ -140,9 +140,12 @@ class FoldResult:
     Attributes:
         fold: 0-based index over all repeats.
         scores: metric name to value in the metric's own direction; NaN where undefined.
-        confusion: counts at the default threshold, ``[true][predicted]``.
+        confusion: counts at ``cut``, ``[true][predicted]``.
         output: (test rows,) for binary data, else (test rows, classes): float64.
         kind: how to read ``output``.
+        cut: an output above it is the label 1; None for the default of its kind.
+        log_prior_shift: by class, how far class weights or resampling bent the shares that the
+            model learnt (see ``evaluators.prior``); None where they did not.
     """
 
     fold: int
@@ -151,6 +154,8 @@ class FoldResult:
     resources: Resources
     output: Floats
     kind: ScoreKind
+    cut: float | None = None
+    log_prior_shift: tuple[float, ...] | None = None
 
 
 #: Why a trial failed.
@@ -207,6 +212,10 @@ class Outcome:
         oof: encoded out-of-fold outputs (see ``evaluators.oof``), or None.
         warnings: distinct warnings of the model's library, first lines only.
         interval: of the objective, where it was asked for.
+        kind: how the outputs are to be read; None where there are none.
+        threshold: the cut that all out-of-fold rows together choose, on the scale of ``kind``;
+            None where none was tuned (see ``evaluators.thresholds``).
+        tuned_confusion: as ``confusion``, each fold cut where the other folds say.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -217,3 +226,6 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     failure: Failure | None = None
     interval: Interval | None = None
+    kind: ScoreKind | None = None
+    threshold: float | None = None
+    tuned_confusion: tuple[tuple[int, ...], ...] = ()

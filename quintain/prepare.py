@@ -26,7 +26,7 @@ from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, make_splits, natural_splitter
 from evaluators.types import Dataset, ScoreKind, Split, Warned
 from search.errors import SpecError
-from search.policy import Policy, StopRules
+from search.policy import FinalRules, Policy, StopRules
 from search.space import Choice, Space
 from search.spec import Spec, folds_key, read_spec, space_of
 
@@ -41,8 +41,8 @@ class Prepared:
     space: Space
     dataset: Dataset
     rows_locked: int
+    plan: SplitPlan
     splits: list[Split]
-    folds_seed: int
     assignment: Assignment
     baseline: Baseline
     warnings: tuple[Warned, ...]
@@ -69,7 +69,7 @@ class Prepared:
             for file in sorted(files)
         }
 
-    def policy(self, slots: int) -> Policy:
+    def policy(self, slots: int, finals: FinalRules | None = None) -> Policy:
         """The spec's budgets and rules for a sweep on so many slots."""
         search = self.spec.search
         stop = search.stop_when
@@ -78,6 +78,7 @@ class Prepared:
             budget=search.trials, objective=self.objective.name,
             direction=self.objective.direction, slots=slots, timeout_s=search.timeout,
             trial_timeout_s=search.trial_timeout, stop=rules, deterministic=search.deterministic,
+            finals=finals,
         )  # fmt: skip
 
     def header(self, runner: str) -> dict[str, Any]:
@@ -97,9 +98,11 @@ class Prepared:
             "rows_searched": data.rows,
             "rows_locked": self.rows_locked,
             "fingerprint": data.fingerprint,
+            "table": data.table,
             "folds": len(self.splits) // spec.evaluate.repeats,
             "repeats": spec.evaluate.repeats,
-            "folds_seed": self.folds_seed,
+            "folds_seed": self.plan.seed,
+            "splitter": self.plan.splitter,
             "code": self.code,
             "runner": runner,
             "machine": machine(),
@@ -126,7 +129,7 @@ def prepare(spec: Spec, data: Any = None) -> Prepared:
         fit_seconds=spec.search.trial_timeout, memory_mb=resources.memory_limit_mb,
     )  # fmt: skip
     return Prepared(
-        spec, space_of(spec), dataset, len(locked), splits, plan.seed, assignment,
+        spec, space_of(spec), dataset, len(locked), plan, splits, assignment,
         baseline(metrics, dataset, splits),
         (*dataset.warnings, *lock_warnings, *split_warnings, *_grid_warnings(spec)),
     )  # fmt: skip

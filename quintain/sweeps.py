@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from cluster.runner import Machine, Runner, Workload
 from evaluators.errors import DataError, QuintainError
+from evaluators.types import Warned
 from quintain.result import Result
 from search.driver import Driver, Listener
-from search.entries import Entry
+from search.entries import BUDGETED, Entry
 from search.errors import RecordsError
 from search.records import Lease, Records
 from search.spec import Spec, read_spec
@@ -197,14 +198,17 @@ def _search(
     watcher: Watcher | None, data: Any,
 ) -> Result:  # fmt: skip
     """Drive one sweep, new or resumed, until it ends; a second driver is refused."""
+    from quintain.fresh import final_rules, fresh_partitions
+
     spec = prepared.spec
     slots = _slots(spec, machine)
     with store.acquire(sweep_id) as lease:
         entries = list(store.entries(sweep_id))
-        _open_record(prepared, runner, store, sweep_id, lease, entries, slots)
+        fresh, warned = fresh_partitions(prepared, store, sweep_id)
+        _open_record(prepared, runner, store, sweep_id, lease, entries, slots, warned)
         before = read_view(store, sweep_id)
         sweep = Sweep(
-            prepared.policy(slots),
+            prepared.policy(slots, final_rules(prepared) if fresh else None),
             make_strategy(
                 spec.search.sampler, prepared.space, direction=prepared.objective.direction,
                 trials=spec.search.trials, seed=spec.search.seed,
@@ -215,7 +219,7 @@ def _search(
         )  # fmt: skip
         listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
         driver = Driver(sweep, store, sweep_id, lease, listeners)
-        workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits])
+        workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits, *fresh])
         try:
             driver.poll()
             with stopped_by_signals(driver.stop):
@@ -244,15 +248,22 @@ def _asked_slots(spec: Spec) -> int | None:
 
 def _open_record(
     prepared: "Prepared", runner: Runner, store: Records, sweep_id: str, lease: Lease,
-    entries: Sequence[Entry], slots: int,
+    entries: Sequence[Entry], slots: int, fresh_warned: Sequence[Warned],
 ) -> None:  # fmt: skip
     """The first entries of a run: that it runs, and once, its baseline and warnings."""
     now = time.time()
-    state = {"state": "running", "runner": runner.name, "max_concurrent": slots}
+    data = prepared.dataset
+    ended = sum(e.kind == "ended" and e.body["state"] in BUDGETED for e in entries)
+    state = {
+        "state": "running", "runner": runner.name, "max_concurrent": slots,
+        "tried_elsewhere": store.tried(data.table or data.fingerprint) - ended,
+    }  # fmt: skip
     opening = [Entry("state", now, state)]
     if not entries:
         opening.append(Entry("baseline", now, asdict(prepared.baseline)))
-        opening += [Entry("warning", now, asdict(warned)) for warned in prepared.warnings]
+        opening += [
+            Entry("warning", now, asdict(warned)) for warned in (*prepared.warnings, *fresh_warned)
+        ]
     store.append(sweep_id, opening, lease)
 
 

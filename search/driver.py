@@ -111,7 +111,7 @@ class Driver:
         if self._oof_bytes + len(oof) > OOF_CAP:
             self._oof_full = True
             return [entry, _without_oof(entry, f"they have reached {OOF_CAP / 1e9:g} GB")]
-        path = self._oof_folder / f"{entry.trial}-{entry.attempt}.oof"
+        path = self._oof_folder / _oof_name(entry)
         aside = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +122,13 @@ class Driver:
             return [entry, _without_oof(entry, str(error))]
         self._oof_bytes += len(oof)
         return [replace(entry, body={**entry.body, "oof": path.name})]
+
+
+def _oof_name(entry: Entry) -> str:
+    """By trial and attempt; a finalist's by its place and the partition."""
+    if entry.kind == "rescored":
+        return f"fresh-{entry.body['partition']}-{entry.body['candidate']}.oof"
+    return f"{entry.trial}-{entry.attempt}.oof"
 
 
 def _without_oof(entry: Entry, why: str) -> Entry:

@@ -13,7 +13,16 @@ from typing import Any, Literal
 #: baseline  the prior's score under the same folds   body: kind, scores
 #: warning   something the user should know           body: code, message, figure
 #: state     the sweep changed state                  body: state, reason, summary (on the last one)
-Kind = Literal["asked", "started", "fold", "lost", "ended", "baseline", "warning", "state"]
+#: finalists the search is over, the best compete     body: reason, plan, candidates
+#: rescored  a finalist was scored on a partition     body: candidate, partition, state, interval,
+#:           and all that "ended" has
+#: winner    a finalist was chosen                    body: candidate, reason
+#: optimism  the score that choosing best-of-N leaves of itself, by BBC-CV   body: score, low, high,
+#:           level, method, trials
+Kind = Literal[
+    "asked", "started", "fold", "lost", "ended", "baseline", "warning", "state", "finalists",
+    "rescored", "winner", "optimism",
+]  # fmt: skip
 
 #: States of a sweep and of a trial.
 SweepState = Literal[

@@ -23,6 +23,7 @@ class Item:
     """One configuration of a pack, under the number and attempt that fence its reports.
 
     ``partition`` is 0 for the folds searched on; of a partition, the first ``folds`` or all.
+    ``interval``: whether the outcome is to carry one.
     """
 
     trial: int
@@ -30,6 +31,7 @@ class Item:
     configuration: Configuration
     partition: int = 0
     folds: int | None = None
+    interval: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evaluators.types import Outcome
-from search.events import Item, Pack, PackReported
+from search.entries import Entry
+from search.events import FoldScored, Item, Pack, PackReported
 
 
 @dataclass(slots=True)
@@ -20,6 +21,12 @@ class Flight:
     def items(self) -> tuple[Item, ...]:
         """The configurations on board."""
         return self.pack.items
+
+
+def fold_entry(scored: FoldScored, now: float) -> Entry:
+    """A fold of a trial that goes on."""
+    body = {"scores": dict(scored.scores), "resources": asdict(scored.resources)}
+    return Entry("fold", now, body, scored.trial, scored.attempt, fold=scored.fold)
 
 
 def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[str, Any]:

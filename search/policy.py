@@ -9,6 +9,9 @@ from search.entries import SweepState
 #: Workers that may die before their pack, in a row, before the sweep is given up.
 FALSE_STARTS_ALLOWED = 5
 
+#: Finalists and estimate take at most this part of the search's fold fits, and of its timeout.
+FINALS_SHARE = 0.15
+
 Direction = Literal["maximize", "minimize"]
 
 
@@ -28,6 +31,21 @@ class StopRules:
 
 
 @dataclass(frozen=True, slots=True)
+class FinalRules:
+    """What finalists are scored on.
+
+    Attributes:
+        folds: of one deal of all rows.
+        repeats: deals of the partition that is searched on.
+        test_share: test rows over training rows of a fold.
+    """
+
+    folds: int
+    repeats: int
+    test_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything ``Sweep`` decides by, besides what happened.
 
@@ -40,6 +58,7 @@ class Policy:
         deterministic: suggestions depend on counts alone, never on measured time.
         pack_s: predicted work that fills a pack, in seconds.
         pack_items: configurations in a pack at most.
+        finals: how the winner is found and estimated after the search; None ends with the search.
     """
 
     budget: int
@@ -52,6 +71,14 @@ class Policy:
     deterministic: bool = False
     pack_s: float = 1.0
     pack_items: int = 16
+    finals: FinalRules | None = None
+
+    @property
+    def search_s(self) -> float | None:
+        """The part of ``timeout_s`` that the search may use: finalists need the rest."""
+        if self.timeout_s is None or self.finals is None:
+            return self.timeout_s
+        return self.timeout_s * (1 - FINALS_SHARE)
 
     def better(self, score: float, than: float | None) -> bool:
         """Whether a score beats another in the objective's direction."""
@@ -96,8 +123,9 @@ def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None
         return _completed(standing, f"all {policy.budget} trials ended")
     if standing.exhausted and not standing.live:
         return _completed(standing, f"the space has only {standing.ended} configurations")
-    if policy.timeout_s is not None and standing.elapsed_s >= policy.timeout_s:
-        return _completed(standing, f"the time budget of {policy.timeout_s:g} s is used up")
+    if policy.search_s is not None and standing.elapsed_s >= policy.search_s:
+        kept = f" but for the {FINALS_SHARE:.0%} kept for finalists" if policy.finals else ""
+        return _completed(standing, f"the time budget of {policy.timeout_s:g} s is used up{kept}")
     if standing.best is not None:
         if stop.metric is not None and not policy.better(stop.metric, standing.best):
             return "completed", f"{policy.objective} reached {stop.metric:g}"

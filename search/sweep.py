@@ -6,7 +6,6 @@ replayed and tested without running a fit.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict
 from math import ceil
 from typing import Any
 
@@ -29,7 +28,8 @@ from search.events import (
     StopAsked,
     WorkerIdled,
 )
-from search.flights import Flight, ended_body, lost_body
+from search.finals import Finals
+from search.flights import Flight, ended_body, fold_entry, lost_body
 from search.learning import Learning
 from search.losses import judged
 from search.packing import Pace
@@ -67,6 +67,7 @@ class Sweep:
         self._false_starts: list[str] = []
         self._waiting: deque[int] = deque(t.number for t in self.trials if t.state == "waiting")
         self.learning.relearn(entries)
+        self.finals = Finals.from_entries(entries, policy)
 
     @property
     def best(self) -> Trial | None:
@@ -87,6 +88,12 @@ class Sweep:
         """The one door. After the sweep has finished every event is ignored."""
         if self.finished:
             return []
+        if isinstance(event, StopAsked):
+            return self._finish("stopped", event.reason, event.time)
+        return self._searched(event) if self.finals is None else self._compared(self.finals, event)
+
+    def _searched(self, event: Event) -> list[Instruction]:
+        """An event while configurations are tried."""
         out: list[Instruction] = []
         match event:
             case SlotFreed():
@@ -99,13 +106,31 @@ class Sweep:
                 out += self._reported(event)
             case PackLost():
                 out += self._lost(event)
-            case StopAsked():
-                return self._finish("stopped", event.reason, event.time)
         if self.learning.at_boundary(self._exhausted):
             self.learning.learn()
         over = verdict(self.policy, self.standing(event.time))
-        if over:
-            out += self._finish(*over, event.time)
+        if over is None:
+            return out
+        if over[0] == "completed" and self.policy.finals is not None and self.best is not None:
+            return out + self._begin_finals(over[1], event.time)
+        return out + self._finish(*over, event.time)
+
+    def _begin_finals(self, reason: str, now: float) -> list[Instruction]:
+        """The search is over, the sweep is not: the best few compete."""
+        out = self._end_search(reason, now)
+        left = None
+        if self.policy.timeout_s is not None:
+            left = self.policy.timeout_s - self.standing(now).elapsed_s
+        self.finals = Finals.of(self.policy, self.trials, reason, left, self._packs)
+        return [*out, self.finals.opening(now)]
+
+    def _compared(self, finals: Finals, event: Event) -> list[Instruction]:
+        """An event while finalists are scored; whatever is late from the search counts no more."""
+        out = finals.handle(event)
+        limit = self.policy.timeout_s
+        late = limit is not None and self.standing(event.time).elapsed_s >= limit
+        if finals.over or late:
+            return out + self._finish("completed", finals.reason, event.time)
         return out
 
     def standing(self, now: float) -> Standing:
@@ -211,17 +236,7 @@ class Sweep:
             return []
         flight.worker = event.report.worker or flight.worker
         out: list[Instruction] = [
-            Record(
-                Entry(
-                    "fold",
-                    event.time,
-                    {"scores": dict(f.scores), "resources": asdict(f.resources)},
-                    f.trial,
-                    f.attempt,
-                    fold=f.fold,
-                )
-            )
-            for f in event.report.folds
+            Record(fold_entry(scored, event.time)) for scored in event.report.folds
         ]
         for item in event.report.ended:
             out += self._item_ended(flight, item, event)
@@ -242,6 +257,8 @@ class Sweep:
         body = ended_body(flight, outcome, event)
         if failure is None:
             trial.score = outcome.scores[self.policy.objective]
+            trial.folds = tuple(outcome.folds[self.policy.objective])
+            trial.wall_s = outcome.resources.wall_s
             self.pace.learn(trial.configuration.model, outcome.resources.wall_s)
         return [self._end(trial, event.time, body, failure, outcome.oof)]
 
@@ -313,6 +330,14 @@ class Sweep:
 
     def _finish(self, state: SweepState, reason: str, now: float) -> list[Instruction]:
         """End the sweep: what is live is cancelled, what is finished stays."""
+        out = self._end_search(reason, now)
+        if self.finals is not None:
+            out += [Cancel(number) for number in self.finals.flights]
+        self.state = state
+        return [*out, Finish(state, reason)]
+
+    def _end_search(self, reason: str, now: float) -> list[Instruction]:
+        """No trial runs any more."""
         out: list[Instruction] = [Cancel(number) for number in self._flights]
         self.learning.learn()
         for trial in self.trials:
@@ -322,6 +347,4 @@ class Sweep:
                 out.append(Record(Entry("ended", now, body, trial.number, trial.attempt)))
         self._flights.clear()
         self._waiting.clear()
-        self.state = state
-        out.append(Finish(state, reason))
         return out

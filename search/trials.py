@@ -1,10 +1,12 @@
 """Every trial of a sweep and where it stands: one table, one way to change it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evaluators.types import Configuration
+from search.bodies import number
 from search.entries import BUDGETED, Entry, TrialState
 from search.strategy import Verdict
 
@@ -32,6 +34,8 @@ class Trial:
         alone: to be run in a pack of its own, since a pack with it was lost.
         asked_at: seconds since the epoch.
         score: the objective, once completed.
+        folds: the objective fold by fold, once completed.
+        wall_s: seconds it took, once completed.
     """
 
     number: int
@@ -44,6 +48,8 @@ class Trial:
     alone: bool = False
     score: float | None = None
     cause: str | None = None
+    folds: tuple[float, ...] = ()
+    wall_s: float = math.nan
 
     @property
     def live(self) -> bool:
@@ -139,6 +145,9 @@ class Trials:
                 trials.move(trial, entry.body["state"])
                 trial.score = (entry.body.get("scores") or {}).get(objective)
                 trial.cause = entry.body.get("cause")
+                told = (entry.body.get("folds") or {}).get(objective, ())
+                trial.folds = tuple(number(each) for each in told)
+                trial.wall_s = number((entry.body.get("resources") or {}).get("wall_s"))
         for trial in trials:
             if trial.state == "running":
                 trial.attempt += 1

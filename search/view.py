@@ -13,8 +13,10 @@ from typing import Any
 from evaluators.types import Warned
 from search import bodies
 from search.bodies import Json, number
-from search.entries import Entry, SweepState
+from search.entries import BUDGETED, Entry, SweepState
 from search.records import Records
+from search.view_cost import Cost, Runs, cost_of
+from search.view_finals import FinalsFold, FinalsView
 from search.view_rows import TrialFold, TrialView
 
 #: What `trial_counts` counts, in its order. "cached" trials are among the completed as well.
@@ -31,24 +33,6 @@ class BaselineView:
     kind: str
     score: float
     scores: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a sweep took.
-
-    Attributes:
-        cpu_s: CPU seconds of all trials but cached ones, whose cost was paid earlier.
-        peak_mb: the highest own memory of any trial.
-        overhead_s: seconds in which a slot did no trial's work: idle, scheduling and start-up.
-            Slots x wall time of each run, less the trials' wall times; never below 0.
-        max_concurrent: slots of the last run, None before the first.
-    """
-
-    cpu_s: float
-    peak_mb: float
-    overhead_s: float
-    max_concurrent: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +53,10 @@ class SweepView:
         positive: the positive class as the user wrote it, None if there are more than two.
         wall_s: seconds with a driver: of each run, from "running" to its last entry.
         counts: trials by state, "cached" ones counted once more; "waiting" and "running" too.
-        best: the completed trial with the best score; of equals the quicker, then the earlier.
+        best: the winner among the finalists; before they were compared the completed trial with
+            the best score, of equals the quicker, then the earlier. Its ``trial`` is -1 where the
+            model's defaults won.
+        finals: finalists, winner and estimate.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
     """
 
@@ -88,6 +75,7 @@ class SweepView:
     wall_s: float
     resources: Cost
     best: TrialView | None
+    finals: FinalsView = field(default_factory=FinalsView)
     reason: str = ""
     records: str = ""
     place: str = ""
@@ -112,6 +100,9 @@ class SweepView:
         fold = _Fold.of(str(header.get("metric", "")), entries)
         direction = str(header.get("direction", "maximize"))
         trials = tuple(fold.trials[trial].view(fold.metric) for trial in sorted(fold.trials))
+        ended = sum(trial.state in BUDGETED for trial in trials)
+        by_number = {trial.trial: trial for trial in trials}
+        finals = fold.finals.view(fold.metric, by_number, ended + fold.tried_elsewhere)
         return cls(
             id=sweep,
             state=state or fold.last.get("state", "queued"),
@@ -126,8 +117,9 @@ class SweepView:
             trials=trials,
             counts=_counts(trials),
             wall_s=fold.runs.wall_s,
-            resources=_cost(trials, fold.runs),
-            best=next(iter(_ranked(trials, direction)), None),
+            resources=cost_of(trials, finals, fold.runs),
+            best=finals.winner or next(iter(_ranked(trials, direction)), None),
+            finals=finals,
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -174,7 +166,7 @@ class SweepView:
     def to_json(self) -> dict[str, Json]:
         """The object of `quintain run --json`, every key present, NaN as null."""
         best, cost = self.best, self.resources
-        told = {
+        told: dict[str, Any] = {
             "sweep": self.id,
             "state": self.state,
             "runner": self.runner,
@@ -186,13 +178,13 @@ class SweepView:
             "best": None
             if best is None
             else {
-                "trial": best.trial,
+                "trial": None if best.trial < 0 else best.trial,
                 "model": best.model,
                 "params": best.params,
                 "selection_score": best.score,
                 "folds": best.folds.get(self.metric, ()),
             },
-            "estimate": None,
+            "estimate": None if best is None else self.finals.to_json(self.metric, best.score),
             "baseline": None
             if self.baseline is None
             else {"kind": self.baseline.kind, "score": self.baseline.score},
@@ -202,6 +194,7 @@ class SweepView:
             ],
             "resources": {
                 "cpu_s": cost.cpu_s,
+                "finalists_cpu_s": self.finals.cpu_s,
                 "peak_mb": cost.peak_mb,
                 "overhead_s": cost.overhead_s,
                 "max_concurrent": cost.max_concurrent,
@@ -216,42 +209,6 @@ class SweepView:
 
 
 @dataclass(slots=True)
-class _Runs:
-    """Time with a driver, run by run.
-
-    A run begins at "running" and lasts until its last entry before the next run; what is written
-    when nobody drives (a note, the word that it was interrupted) belongs to none.
-    """
-
-    wall_s: float = 0.0
-    slot_s: float = 0.0
-    slots: int | None = None
-    _start: float | None = None
-    _last: float = 0.0
-
-    def read(self, entry: Entry) -> None:
-        """Take over the time of one entry."""
-        state = entry.body.get("state") if entry.kind == "state" else None
-        if state in ("running", "interrupted", "queued"):
-            self.close()
-        if state == "running":
-            self.slots = entry.body.get("max_concurrent", self.slots)
-            self._start = self._last = entry.time
-        if self._start is not None:
-            self._last = max(self._last, entry.time)
-        if state in ("completed", "stopped", "failed"):
-            self.close()
-
-    def close(self) -> None:
-        """The run that is open, if any, is over at its last entry."""
-        if self._start is not None:
-            wall = self._last - self._start
-            self.wall_s += wall
-            self.slot_s += wall * (self.slots or 1)
-            self._start = None
-
-
-@dataclass(slots=True)
 class _Fold:
     """Everything the entries have said so far, of a sweep that ranks by ``metric``."""
 
@@ -262,7 +219,9 @@ class _Fold:
     last: Mapping[str, Any] = field(default_factory=dict)
     runner: str = ""
     began: float = 0.0
-    runs: _Runs = field(default_factory=_Runs)
+    runs: Runs = field(default_factory=Runs)
+    finals: FinalsFold = field(default_factory=FinalsFold)
+    tried_elsewhere: int = 0
 
     @classmethod
     def of(cls, metric: str, entries: Iterable[Entry]) -> "_Fold":
@@ -278,6 +237,7 @@ class _Fold:
         body = entry.body
         self.began = self.began or entry.time
         self.runs.read(entry)
+        self.finals.read(entry)
         if entry.trial >= 0:
             self.trials.setdefault(entry.trial, TrialFold(entry.trial)).read(entry)
         match entry.kind:
@@ -290,6 +250,7 @@ class _Fold:
             case "state":
                 self.last = body
                 self.runner = body.get("runner", self.runner)
+                self.tried_elsewhere = body.get("tried_elsewhere", self.tried_elsewhere)
 
 
 def read_view(records: Records, sweep: str) -> SweepView:
@@ -322,15 +283,3 @@ def _counts(trials: Iterable[TrialView]) -> dict[str, int]:
         counts[trial.state] += 1
         counts["cached"] += trial.cached
     return {name: counts[name] for name in (*COUNTED, "waiting", "running")}
-
-
-def _cost(trials: Iterable[TrialView], runs: _Runs) -> Cost:
-    paid = [trial for trial in trials if not trial.cached]
-    busy = sum(trial.wall_s for trial in paid)
-    measured = [trial for trial in paid if not math.isnan(trial.cpu_s)]  # not: lost with a worker
-    return Cost(
-        cpu_s=sum(trial.cpu_s for trial in measured),
-        peak_mb=max((trial.peak_mb for trial in measured), default=0.0),
-        overhead_s=max(0.0, runs.slot_s - busy),
-        max_concurrent=runs.slots,
-    )

@@ -233,14 +233,17 @@ def test_failures_are_grouped_by_cause_and_reason():
 
 
 def test_run_json_has_every_key_of_the_design():
-    """Also before anything happened; the estimate comes later."""
+    """Also before anything happened."""
     empty = view().to_json()
     assert empty == {
         "sweep": "adult-income-7", "state": "queued", "runner": "ray", "metric": "roc_auc",
         "direction": "maximize", "positive": "yes", "wall_s": 0.0,
         "trial_counts": dict.fromkeys(("completed", "cached", "pruned", "failed", "cancelled"), 0),
         "best": None, "estimate": None, "baseline": None, "warnings": [],
-        "resources": {"cpu_s": 0, "peak_mb": 0.0, "overhead_s": 0.0, "max_concurrent": None},
+        "resources": {
+            "cpu_s": 0, "finalists_cpu_s": 0, "peak_mb": 0.0, "overhead_s": 0.0,
+            "max_concurrent": None,
+        },
         "records": "",
     }  # fmt: skip
     full = view(

@@ -1,0 +1,46 @@
+"""Partitions never drawn on this data: one to choose among finalists by, one for the estimate."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from evaluators.errors import QuintainError
+from evaluators.estimate import tested_share
+from evaluators.splits import make_splits
+from evaluators.types import Split, Warned
+from search.finals_plan import MOST_REPEATS
+from search.policy import FinalRules
+from search.records import Records
+
+if TYPE_CHECKING:
+    from quintain.prepare import Prepared
+
+
+def fresh_partitions(
+    prepared: "Prepared", store: Records, sweep: str
+) -> tuple[list[list[Split]], list[Warned]]:
+    """Partition 1 in one deal and partition 2 in several, by seeds that the store gives out once.
+
+    None of either, and a warning, where the splitter has only one way to cut.
+    """
+    plan, data = prepared.plan, prepared.dataset
+    folds = plan.folds if ":" in plan.splitter else len(prepared.splits) // plan.repeats
+    table = data.table or data.fingerprint
+    made = []
+    try:
+        for role, repeats in (("choice", 1), ("estimate", MOST_REPEATS)):
+            seed = store.draw_partition(table, sweep, role)
+            fresh = replace(plan, folds=folds, seed=seed, repeats=repeats, fresh=True)
+            made.append(make_splits(fresh, data)[0])
+    except QuintainError as error:
+        message = (
+            f"the winner has no honest estimate, since there are no fresh folds to make it on: "
+            f"{error}; quintain holdout gives one"
+        )
+        return [], [Warned("no_fresh_folds", message)]
+    return made, []
+
+
+def final_rules(prepared: "Prepared") -> FinalRules:
+    """What finalists are scored on, in numbers."""
+    repeats = prepared.plan.repeats
+    return FinalRules(len(prepared.splits) // repeats, repeats, tested_share(prepared.splits))

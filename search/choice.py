@@ -1,0 +1,94 @@
+"""Which finalist wins: the best mean of the search's and the fresh folds, of equals the cheaper.
+
+Two finalists are equal when the mean of their paired fold differences is within one standard error
+of zero, the error being that of the corrected resampled t statistic (Nadeau & Bengio 2003):
+``sqrt(var(d) * (1 / J + n_test / n_train))`` over J folds. The plain error of the mean would call
+far too many differences real, since the folds' training rows overlap.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.policy import Direction
+
+#: A finalist counts as cheaper from so much less CPU time on: timings repeat to a few percent.
+CHEAPER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A finalist with all its scores in the objective.
+
+    Attributes:
+        candidate: its place among the finalists.
+        name: as a reason names it: "trial 12", "the default configuration".
+        search, fresh: scores on the search's folds and on the fresh partition.
+        search_folds, fresh_folds: fold by fold, the same folds for every finalist.
+        cpu_s: CPU seconds on the fresh partition.
+    """
+
+    candidate: int
+    name: str
+    search: float
+    fresh: float
+    search_folds: Sequence[float]
+    fresh_folds: Sequence[float]
+    cpu_s: float
+
+    @property
+    def mean(self) -> float:
+        """Of both partitions."""
+        return (self.search + self.fresh) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The winner, and the reason in one sentence."""
+
+    candidate: int
+    reason: str
+
+
+def choose(
+    finalists: Sequence[Judged], direction: Direction, test_share: float, *, by_cost: bool = True
+) -> Choice:
+    """The finalist to recommend. ``test_share`` is n_test / n_train of a fold.
+
+    ``by_cost=False``: the best mean wins, whatever it costs (measured seconds decide nothing in a
+    deterministic sweep).
+    """
+    sign = 1.0 if direction == "maximize" else -1.0
+    top = max(finalists, key=lambda each: (sign * each.mean, -each.candidate))
+    led = f"{top.name} has the best mean of search and fresh folds, {top.mean:.4f}"
+    if not by_cost:
+        return Choice(top.candidate, led)
+    equal = [each for each in finalists if _equal(top, each, test_share)]
+    cheapest = min(equal, key=lambda each: (each.cpu_s, each.candidate))
+    if cheapest is top or not cheapest.cpu_s < CHEAPER * top.cpu_s:
+        return Choice(top.candidate, led)
+    part = cheapest.cpu_s / top.cpu_s
+    return Choice(
+        cheapest.candidate,
+        f"{led}; {cheapest.name} is within one standard error of it ({cheapest.mean:.4f}) and "
+        f"costs {part:.0%} of its CPU time: the cheaper wins",
+    )
+
+
+def _equal(top: Judged, other: Judged, test_share: float) -> bool:
+    """Whether the folds cannot tell the two apart; a finalist equals itself."""
+    pairs = [
+        (ours, theirs)
+        for one, two in (
+            (top.search_folds, other.search_folds),
+            (top.fresh_folds, other.fresh_folds),
+        )
+        for ours, theirs in zip(one, two, strict=True)
+    ]
+    differences = [one - two for one, two in pairs if math.isfinite(one) and math.isfinite(two)]
+    if len(differences) < 2:
+        return other is top
+    folds = len(differences)
+    error = math.sqrt(statistics.variance(differences) * (1 / folds + test_share))
+    return abs(statistics.fmean(differences)) <= error

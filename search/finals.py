@@ -1,0 +1,284 @@
+"""After the search: the best few on a fresh partition, then the winner alone on another.
+
+Partition 1 helps to choose; partition 2 is used for nothing but the estimate. Everything is derived
+from entries: ``finalists`` (who and how much), ``rescored`` (each run), ``winner``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from evaluators.types import Configuration, Failure, Outcome
+from search.bodies import number
+from search.choice import Choice, Judged, choose
+from search.entries import Entry
+from search.events import (
+    Dispatch,
+    Event,
+    Instruction,
+    Item,
+    Pack,
+    PackLost,
+    PackReported,
+    PackStarted,
+    Record,
+    SlotFreed,
+)
+from search.finals_plan import CHOICE, ESTIMATE, SEARCH, Candidate, Job, Plan, plan_of, within
+from search.flights import Flight, ended_body
+from search.losses import judged
+from search.policy import FALSE_STARTS_ALLOWED, FINALS_SHARE, Policy
+from search.trials import Trials
+
+
+class Finals:
+    """Hands out the finalists' jobs, chooses the winner, and has it estimated.
+
+    Attributes:
+        reason: why the search ended: it becomes the sweep's.
+        jobs: numbered by their place; packs carry that number in place of a trial's.
+        winner: place among the candidates, once chosen.
+        over: whether nothing is left to do.
+    """
+
+    def __init__(
+        self, policy: Policy, plan: Plan, candidates: Sequence[Candidate], reason: str,
+        first_pack: int = 0,
+    ) -> None:  # fmt: skip
+        self.policy = policy
+        self.plan = plan
+        self.candidates = tuple(candidates)
+        self.reason = reason
+        self.jobs: list[Job] = []
+        self.winner: int | None = None
+        self.over = False
+        self.flights: dict[int, Flight] = {}
+        self._next_pack = first_pack
+        self._false_starts = 0
+        if len(self.candidates) > 1:
+            for place, candidate in enumerate(self.candidates):
+                if candidate.trial is None:
+                    self.jobs.append(Job(place, SEARCH))
+                self.jobs.append(Job(place, CHOICE))
+
+    @classmethod
+    def of(
+        cls, policy: Policy, trials: Trials, reason: str, left_s: float | None, first_pack: int
+    ) -> "Finals":
+        """As many of the best trials as budget and time allow. ``left_s``: seconds of timeout."""
+        rules = policy.finals
+        assert rules is not None, "a sweep with finalists has rules for them"
+        sign = -1.0 if policy.direction == "maximize" else 1.0
+        scored = [trial for trial in trials if trial.state == "completed"]
+        ranked = sorted(scored, key=lambda t: (sign * (t.score or 0.0), t.wall_s, t.number))
+        plan = plan_of(int(FINALS_SHARE * trials.ended * rules.repeats), rules.repeats)
+        if left_s is not None:
+            walls = [trial.wall_s / rules.repeats for trial in ranked]
+            plan = within(plan, left_s, walls, policy.slots, rules.repeats)
+        chosen = [Candidate.of(trial) for trial in ranked[: plan.finalists]]
+        default = Candidate(None, chosen[0].model, {})
+        if plan.default and all(each.params or each.model != default.model for each in chosen):
+            chosen.append(default)
+        return cls(policy, plan, chosen, reason, first_pack)
+
+    @classmethod
+    def from_entries(cls, entries: Sequence[Entry], policy: Policy) -> "Finals | None":
+        """As the record tells it; None where the search had not ended."""
+        finals: Finals | None = None
+        for entry in entries:
+            body = entry.body
+            if entry.kind == "finalists":
+                candidates = [Candidate.read(each) for each in body["candidates"]]
+                finals = cls(policy, Plan(**body["plan"]), candidates, body["reason"])
+            elif finals is not None and entry.kind == "winner":
+                finals._estimate(body["candidate"])
+            elif finals is not None and entry.kind == "rescored":
+                finals._restore(body)
+        return finals
+
+    def opening(self, now: float) -> Record:
+        """The entry that says who competes."""
+        body = {
+            "reason": self.reason,
+            "plan": asdict(self.plan),
+            "candidates": [asdict(each) for each in self.candidates],
+        }
+        return Record(Entry("finalists", now, body))
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Jobs done, and all that are known of; the estimate counts from the start."""
+        done = sum(job.done for job in self.jobs)
+        return done, len(self.jobs) + (self.winner is None)
+
+    # -- what to run --------------------------------------------------------------------------
+
+    def handle(self, event: Event) -> list[Instruction]:
+        """One event; what belongs to a pack of the search is over and counts no more."""
+        out: list[Instruction] = []
+        match event:
+            case SlotFreed():
+                out += self._dispatch(event.time)
+            case PackStarted() if event.pack in self.flights:
+                self._started(event)
+            case PackReported() if event.pack in self.flights:
+                out += self._reported(event)
+            case PackLost() if event.pack in self.flights:
+                out += self._lost(event)
+        return out + self._advance(event.time)
+
+    def _dispatch(self, now: float) -> list[Instruction]:
+        """The next job that waits, as a pack of its own."""
+        place = next((n for n, job in enumerate(self.jobs) if job.state == "waiting"), None)
+        if place is None:
+            return []
+        job = self.jobs[place]
+        candidate = self.candidates[job.candidate]
+        configuration = Configuration(candidate.model, candidate.params)
+        item = Item(
+            place, job.attempt, configuration, job.partition, job.folds,
+            interval=job.partition == ESTIMATE,
+        )  # fmt: skip
+        pack = Pack(self._next_pack, (item,))
+        self._next_pack += 1
+        job.state = "running"
+        self.flights[pack.number] = Flight(pack, now)
+        return [Dispatch(pack)]
+
+    # -- what happened ------------------------------------------------------------------------
+
+    def _started(self, event: PackStarted) -> None:
+        """A worker has the job."""
+        flight = self.flights[event.pack]
+        self._false_starts = 0
+        flight.started_at, flight.worker = event.time, event.worker
+
+    def _reported(self, event: PackReported) -> list[Instruction]:
+        """A job may have its verdict; one that a worker left undone waits again."""
+        flight = self.flights[event.pack]
+        flight.worker = event.report.worker or flight.worker
+        out: list[Instruction] = []
+        for item in event.report.ended:
+            job = self.jobs[item.trial]
+            if job.state == "running" and item.attempt == job.attempt:
+                out.append(self._ended(job, flight, item.outcome, event))
+        if event.report.last:
+            del self.flights[event.pack]
+            job = self.jobs[flight.items[0].trial]
+            if job.state == "running":
+                self._again(job)
+        return out
+
+    def _lost(self, event: PackLost) -> list[Instruction]:
+        """A worker died: the job runs again, or has failed."""
+        flight = self.flights.pop(event.pack)
+        job = self.jobs[flight.items[0].trial]
+        if flight.started_at is None or event.loss == "never_started":
+            self._false_starts += 1
+            if self._false_starts < FALSE_STARTS_ALLOWED:
+                self._again(job)
+                return []
+            failure: Failure | None = Failure("worker_lost", event.detail)
+        else:
+            job.deaths += 1
+            elapsed = event.time - flight.started_at
+            limit = self._limit(job)
+            failure = judged(event, deaths=job.deaths, elapsed_s=elapsed, limit_s=limit)
+        if failure is None:
+            self._again(job)
+            return []
+        return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
+
+    def _limit(self, job: Job) -> float | None:
+        """The trial's limit, in proportion where a job has more folds than a trial."""
+        limit, rules = self.policy.trial_timeout_s, self.policy.finals
+        if limit is None or rules is None:
+            return limit
+        return limit * max(1.0, (job.folds or 0) / (rules.folds * rules.repeats))
+
+    def _again(self, job: Job) -> None:
+        job.state = "waiting"
+        job.attempt += 1
+
+    def _ended(self, job: Job, flight: Flight, outcome: Outcome, event: PackReported) -> Record:
+        """One job is done."""
+        body = ended_body(flight, outcome, event)
+        if outcome.failure is not None:
+            return self._failed(job, outcome.failure, body, event.time)
+        objective = self.policy.objective
+        job.state = "completed"
+        job.score = outcome.scores[objective]
+        job.by_fold = tuple(outcome.folds[objective])
+        job.cpu_s = outcome.resources.cpu_s
+        interval = None if outcome.interval is None else asdict(outcome.interval)
+        body |= self._named(job) | {"state": "completed", "interval": interval}
+        return self._record(job, body, event.time, outcome.oof)
+
+    def _failed(self, job: Job, failure: Failure, body: dict[str, Any], now: float) -> Record:
+        job.state = "failed"
+        body |= self._named(job) | {"state": "failed"} | asdict(failure)
+        return self._record(job, body, now, None)
+
+    def _named(self, job: Job) -> dict[str, Any]:
+        return {"candidate": job.candidate, "partition": job.partition}
+
+    def _record(self, job: Job, body: dict[str, Any], now: float, oof: bytes | None) -> Record:
+        trial = self.candidates[job.candidate].trial
+        trial = -1 if trial is None else trial
+        return Record(Entry("rescored", now, body, trial, job.attempt, fold=-1), oof)
+
+    def _restore(self, body: Mapping[str, Any]) -> None:
+        """Take over a job's verdict from the record."""
+        for job in self.jobs:
+            if (job.candidate, job.partition) == (body["candidate"], body["partition"]):
+                job.state = body["state"]
+                if job.state == "completed":
+                    objective = self.policy.objective
+                    job.score = number(body["scores"][objective])
+                    job.by_fold = tuple(number(each) for each in body["folds"][objective])
+                    job.cpu_s = number(body["resources"]["cpu_s"])
+
+    # -- the verdict --------------------------------------------------------------------------
+
+    def _advance(self, now: float) -> list[Instruction]:
+        """Choose when every finalist is scored; end when the winner is estimated."""
+        if self.over or not all(job.done for job in self.jobs):
+            return []
+        if self.winner is None:
+            choice = self._choice()
+            self._estimate(choice.candidate)
+            return [Record(Entry("winner", now, asdict(choice)))]
+        self.over = True
+        return []
+
+    def _estimate(self, winner: int) -> None:
+        """The winner is known: its estimate is the last job."""
+        rules = self.policy.finals
+        assert rules is not None, "a sweep with finalists has rules for them"
+        self.winner = winner
+        self.jobs.append(Job(winner, ESTIMATE, self.plan.repeats * rules.folds))
+
+    def _choice(self) -> Choice:
+        """Among the finalists that could be scored."""
+        rules = self.policy.finals
+        assert rules is not None, "a sweep with finalists has rules for them"
+        if len(self.candidates) == 1:
+            return Choice(0, f"{self.candidates[0].name} has the best selection score")
+        scored = []
+        for place, candidate in enumerate(self.candidates):
+            jobs = {job.partition: job for job in self.jobs if job.candidate == place}
+            if all(job.state == "completed" for job in jobs.values()):
+                fresh, own = jobs[CHOICE], jobs.get(SEARCH)
+                search = candidate.score if own is None else own.score
+                folds = candidate.folds if own is None else own.by_fold
+                scored.append(
+                    Judged(
+                        place, candidate.name, search, fresh.score, folds, fresh.by_fold,
+                        fresh.cpu_s,
+                    )
+                )  # fmt: skip
+        if not scored:
+            return Choice(0, "no finalist could be scored on fresh folds: the best of the search")
+        return choose(
+            scored, self.policy.direction, rules.test_share, by_cost=not self.policy.deterministic
+        )

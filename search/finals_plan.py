@@ -1,0 +1,124 @@
+"""How much is done after the search: who competes, on how many fresh folds, in what time."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from search.bodies import number
+from search.trials import Trial
+
+#: Partitions by number: searched on, for the choice among finalists, for the estimate alone.
+SEARCH, CHOICE, ESTIMATE = 0, 1, 2
+
+MOST_FINALISTS = 5
+#: Times the winner's partition is dealt anew at most; more would narrow the interval no further.
+MOST_REPEATS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is done after the search, in evaluations on all folds of one deal.
+
+    Attributes:
+        finalists: trials scored on the fresh partition; with one there is nothing to choose.
+        default: whether the model's own defaults compete too (they need the search's folds first).
+        repeats: deals of the partition on which the winner is estimated.
+    """
+
+    finalists: int = 1
+    default: bool = False
+    repeats: int = 1
+
+
+def plan_of(units: int, deals: int) -> Plan:
+    """What so many evaluations allow; the estimate itself is always made.
+
+    ``deals``: of the partition searched on, which the default configuration has yet to see.
+
+    In this order: the estimate, a second finalist, the default configuration, more deals for a
+    narrower interval, more finalists.
+    """
+    left = units - 1
+    if left < 2:
+        return Plan(repeats=1 + max(0, left))
+    left -= 2
+    default = left >= 1 + deals
+    left -= (1 + deals) * default
+    again = min(MOST_REPEATS - 1, left)
+    more = min(MOST_FINALISTS - 2, left - again)
+    return Plan(2 + more, default, 1 + again)
+
+
+def within(plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: int) -> Plan:
+    """The plan cut down until it should end in so many seconds; never below one estimate.
+
+    ``walls``: wall seconds of the finalists on one deal of all folds, the best first; ``deals``: of
+    the partition searched on.
+    """
+
+    def takes(plan: Plan) -> float:
+        jobs = [*walls[: plan.finalists], *([walls[0]] * (1 + deals) * plan.default)]
+        choosing = max(max(jobs), sum(jobs) / slots) if len(jobs) > 1 else 0.0
+        return choosing + plan.repeats * walls[0]
+
+    while takes(plan) > seconds:
+        if plan.repeats > 1:
+            plan = replace(plan, repeats=plan.repeats - 1)
+        elif plan.default:
+            plan = replace(plan, default=False)
+        elif plan.finalists > 1:
+            plan = replace(plan, finalists=plan.finalists - 1)
+        else:
+            break
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A finalist: a trial, or with ``trial`` None the defaults of the best trial's model."""
+
+    trial: int | None
+    model: str
+    params: Mapping[str, Any]
+    score: float = math.nan
+    folds: tuple[float, ...] = ()
+    wall_s: float = math.nan
+
+    @classmethod
+    def of(cls, trial: Trial) -> "Candidate":
+        """A completed trial."""
+        found, score = trial.configuration, math.nan if trial.score is None else trial.score
+        return cls(trial.number, found.model, found.params, score, trial.folds, trial.wall_s)
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Candidate":
+        """As it was recorded."""
+        folds = tuple(number(each) for each in told["folds"])
+        score, wall_s = number(told["score"]), number(told["wall_s"])
+        return cls(told["trial"], told["model"], told["params"], score, folds, wall_s)
+
+    @property
+    def name(self) -> str:
+        """As a reason names it."""
+        return "the default configuration" if self.trial is None else f"trial {self.trial}"
+
+
+@dataclass(slots=True)
+class Job:
+    """One candidate on one partition."""
+
+    candidate: int
+    partition: int
+    folds: int | None = None
+    attempt: int = 0
+    deaths: int = 0
+    state: Literal["waiting", "running", "completed", "failed"] = "waiting"
+    score: float = math.nan
+    by_fold: tuple[float, ...] = ()
+    cpu_s: float = math.nan
+
+    @property
+    def done(self) -> bool:
+        """Whether it has its verdict."""
+        return self.state in ("completed", "failed")

@@ -1,0 +1,202 @@
+"""What followed the search, as people and programs see it: finalists, winner, estimate."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evaluators.types import Interval
+from search import bodies
+from search.bodies import Json, number
+from search.entries import Entry
+from search.finals_plan import CHOICE, ESTIMATE, SEARCH, Candidate
+from search.view_rows import TrialFold, TrialView
+
+
+@dataclass(frozen=True, slots=True)
+class FinalistView:
+    """One finalist; scores in the sweep's metric, NaN where there is none.
+
+    Attributes:
+        trial: None for the default configuration.
+        search, fresh: scores on the folds searched on and on the fresh partition.
+        fresh_folds: the latter fold by fold.
+        cpu_s: CPU seconds on the fresh partition.
+        failure: why it could not be scored, empty where it was.
+    """
+
+    trial: int | None
+    model: str
+    params: Mapping[str, Any]
+    search: float
+    fresh: float
+    search_folds: tuple[float, ...]
+    fresh_folds: tuple[float, ...]
+    cpu_s: float
+    failure: str
+    won: bool
+
+    def to_json(self) -> dict[str, Json]:
+        """As a program reads it."""
+        names = ("trial", "model", "params", "search", "fresh", "cpu_s", "won")
+        told = {name: getattr(self, name) for name in names}
+        if self.failure:
+            told["failure"] = self.failure
+        return {name: bodies.plain(value, f"$.{name}") for name, value in told.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class OptimismView:
+    """What best-of-N scores where its choice did not look: BBC-CV over all trials."""
+
+    score: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateView:
+    """What the winner scores on folds that chose nothing.
+
+    Attributes:
+        score: in the sweep's metric, with its ``interval``.
+        deals: how often the partition was dealt anew.
+        tried: configurations that reached an end on this data, in any sweep of the store.
+        row: the winner's scores, folds and confusion on that partition, as a trial's.
+    """
+
+    score: float
+    interval: Interval
+    deals: int
+    tried: int
+    row: TrialView
+
+    def method(self, metric: str) -> str:
+        """How the score came to be, and what it cannot promise."""
+        folds = len(self.row.folds.get(metric, ())) // self.deals
+        deals = f", dealt {self.deals} times" if self.deals > 1 else ""
+        return (
+            f"{folds} fresh folds{deals}, which chose nothing; interval: {self.interval.method}; "
+            "the rows themselves were searched on: only a hold-out is fully clean"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FinalsView:
+    """Everything after the search. ``choice`` says why the winner won."""
+
+    finalists: tuple[FinalistView, ...] = ()
+    choice: str = ""
+    winner: TrialView | None = None
+    estimate: EstimateView | None = None
+    failure: str = ""
+    optimism: OptimismView | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    peak_mb: float = 0.0
+
+    def to_json(self, metric: str, selection: float) -> dict[str, Json] | None:
+        """The ``estimate`` of `quintain run --json`; None where there is none."""
+        found = self.estimate
+        if found is None:
+            return None
+        bbc = self.optimism
+        told: dict[str, Any] = {
+            "score": found.score,
+            "low": found.interval.low,
+            "high": found.interval.high,
+            "level": found.interval.level,
+            "method": found.method(metric),
+            "tried": found.tried,
+            "optimism": selection - found.score,
+            "choice": self.choice,
+            "bbc": None
+            if bbc is None
+            else {
+                "score": bbc.score,
+                "low": bbc.interval.low,
+                "high": bbc.interval.high,
+                "method": bbc.interval.method,
+            },
+        }
+        told["finalists"] = [each.to_json() for each in self.finalists]
+        return {name: bodies.plain(value, f"$.estimate.{name}") for name, value in told.items()}
+
+
+@dataclass(slots=True)
+class FinalsFold:
+    """The same while the entries are gone through."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    deals: int = 1
+    rows: dict[tuple[int, int], TrialFold] = field(default_factory=dict)
+    bodies: dict[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
+    winner: int | None = None
+    choice: str = ""
+    optimism: OptimismView | None = None
+
+    def read(self, entry: Entry) -> None:
+        """Take over one entry; kinds of the search are passed over."""
+        body = entry.body
+        match entry.kind:
+            case "finalists":
+                self.candidates = [Candidate.read(each) for each in body["candidates"]]
+                self.deals = body["plan"]["repeats"]
+            case "rescored":
+                place = body["candidate"], body["partition"]
+                found = self.candidates[place[0]]
+                row = TrialFold(-1 if found.trial is None else found.trial)
+                asked = {"model": found.model, "params": found.params, "origin": "finalist"}
+                row.read(Entry("asked", entry.time, asked))
+                row.read(Entry("ended", entry.time, body, attempt=entry.attempt))
+                self.rows[place], self.bodies[place] = row, body
+            case "winner":
+                self.winner, self.choice = body["candidate"], body["reason"]
+            case "optimism":
+                self.optimism = OptimismView(number(body["score"]), _interval(body))
+
+    def view(self, metric: str, trials: Mapping[int, TrialView], tried: int) -> FinalsView:
+        """As of the entries read so far."""
+        rows = {place: row.view(metric) for place, row in self.rows.items()}
+        winner, estimate, failure = None, None, ""
+        if self.winner is not None:
+            number_of = self.candidates[self.winner].trial
+            own = rows.get((self.winner, SEARCH))
+            winner = own if number_of is None else trials.get(number_of)
+            row = rows.get((self.winner, ESTIMATE))
+            body = self.bodies.get((self.winner, ESTIMATE), {})
+            if row is not None and row.state == "completed" and body.get("interval"):
+                interval = _interval(body["interval"])
+                estimate = EstimateView(row.score, interval, self.deals, tried, row)
+            elif row is not None:
+                failure = f"{row.cause}: {row.reason}"
+        return FinalsView(
+            tuple(self._finalist(place, rows, metric) for place in range(len(self.candidates))),
+            self.choice, winner, estimate, failure, self.optimism,
+            cpu_s=sum(row.cpu_s for row in rows.values() if not math.isnan(row.cpu_s)),
+            wall_s=sum(row.wall_s for row in rows.values()),
+            peak_mb=max((row.peak_mb for row in rows.values()), default=0.0),
+        )  # fmt: skip
+
+    def _finalist(
+        self, place: int, rows: Mapping[tuple[int, int], TrialView], metric: str
+    ) -> FinalistView:
+        """One candidate with what is known of it."""
+        found, fresh = self.candidates[place], rows.get((place, CHOICE))
+        own = rows.get((place, SEARCH))
+        failed = next((row for row in (own, fresh) if row is not None and row.cause), None)
+        return FinalistView(
+            found.trial, found.model, found.params,
+            search=found.score if own is None else own.score,
+            fresh=math.nan if fresh is None else fresh.score,
+            search_folds=found.folds if own is None else own.folds.get(metric, ()),
+            fresh_folds=() if fresh is None else fresh.folds.get(metric, ()),
+            cpu_s=math.nan if fresh is None else fresh.cpu_s,
+            failure="" if failed is None else f"{failed.cause}: {failed.reason}",
+            won=place == self.winner,
+        )  # fmt: skip
+
+
+def _interval(told: Mapping[str, Any]) -> Interval:
+    """As it was recorded."""
+    low, high = number(told["low"]), number(told["high"])
+    return Interval(low, high, told["level"], told["method"])
