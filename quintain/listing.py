@@ -24,12 +24,14 @@ def _row(store: Records, found: SweepRecord) -> dict[str, Any]:
         best = None if view.best is None else {"trial": view.best.trial, "score": view.best.score}
         ends = ("completed", "pruned", "failed", "cancelled")
         summary = {"counts": {state: view.counts[state] for state in ends}, "best": best}
+        summary["estimate"] = view.finals.estimate and view.finals.estimate.score
     return {
         "sweep": found.id,
         "state": found.state,
         "created": datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds"),
         "metric": found.header.get("metric"),
         "best": summary["best"],
+        "estimate": summary.get("estimate"),
         "trial_counts": summary["counts"],
         "budget": found.header.get("budget"),
         "runner": found.header.get("runner"),
@@ -41,16 +43,17 @@ def _row(store: Records, found: SweepRecord) -> dict[str, Any]:
 def table(found: list[dict[str, Any]]) -> Table:
     """The same for a person."""
     shown = Table(box=None, header_style="dim")
-    for column in ("sweep", "state", "started (UTC)", "trials", "metric", "selection score"):
+    for column in ("sweep", "state", "started (UTC)", "trials", "metric", "estimate", "searched"):
         shown.add_column(column, justify="right" if column == "trials" else "left")
     for row in found:
         counts, best = row["trial_counts"], row["best"]
         ended = sum(counts.values()) - counts["cancelled"]
         score = "" if best is None or best["score"] is None else f"{best['score']:.4f}"
+        estimate = "" if row["estimate"] is None else f"{row['estimate']:.4f}"
         style = {"failed": "red", "interrupted": "yellow", "running": "green"}.get(row["state"], "")
         shown.add_row(
             row["sweep"], Text(row["state"], style), row["created"][:16].replace("T", " "),
-            f"{ended}/{row['budget']}", row["metric"], score,
+            f"{ended}/{row['budget']}", row["metric"], estimate, Text(score, "dim"),
         )  # fmt: skip
     return shown
 

@@ -69,6 +69,11 @@ class Progress:
         """Three lines: the budget, the incumbent beside the baseline, time and machine."""
         trials = sweep.trials
         bar = Table.grid(padding=(0, 1))
+        if sweep.finals is not None:
+            done, jobs = sweep.finals.progress
+            stage = f"search over; finalists on fresh folds, {done} of {jobs} done"
+            bar.add_row(ProgressBar(total=jobs, completed=done, width=40), stage)
+            return Group(bar, Text(self._best(sweep)), Text(self._load(sweep), "dim"))
         bar.add_row(
             ProgressBar(total=self._budget, completed=trials.ended, width=40),
             f"{trials.ended} of {self._budget} trials",
@@ -79,6 +84,9 @@ class Progress:
 
     def _line(self, sweep: Sweep) -> str:
         trials = sweep.trials
+        if sweep.finals is not None:
+            done, jobs = sweep.finals.progress
+            return f"finalists on fresh folds, {done} of {jobs} done · {self._load(sweep)}"
         return (
             f"{trials.ended}/{self._budget} trials, {trials.count('running')} running, "
             f"{trials.count('failed')} failed · {self._best(sweep)} · {self._load(sweep)}"
@@ -106,9 +114,9 @@ class Progress:
 
     def _eta(self, sweep: Sweep) -> str:
         """From the pace of the latest trials, all slots busy."""
-        left = self._budget - sweep.trials.ended
-        seconds = sweep.pace.remaining(left)
         passed = duration(time.monotonic() - self._started)
+        left = 0 if sweep.finals is not None else self._budget - sweep.trials.ended
+        seconds = sweep.pace.remaining(left) if left else None
         if seconds is None:
             return f"{passed} passed"
         return f"{passed} passed, about {duration(seconds / self._slots)} left"

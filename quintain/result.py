@@ -36,10 +36,14 @@ class Result:
 
     def __repr__(self) -> str:
         best = self.view.best
-        score = (
-            "no trial completed" if best is None else f"best {self.view.metric} {best.score:.4f}"
-        )
-        return f"<Result {self.sweep}: {self.state}, {score}>"
+        found = self.view.finals.estimate
+        if found is not None:
+            told = f"{self.view.metric} {found.score:.4f} estimated"
+        elif best is not None:
+            told = f"best {self.view.metric} {best.score:.4f}, optimistic"
+        else:
+            told = "no trial completed"
+        return f"<Result {self.sweep}: {self.state}, {told}>"
 
     @property
     def sweep(self) -> str:
@@ -53,7 +57,7 @@ class Result:
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """Parameters of the best trial, its model under the key ``model``.
+        """Parameters of the winner, its model under the key ``model``.
 
         Raises:
             QuintainError: no trial has completed.
@@ -63,7 +67,7 @@ class Result:
 
     @property
     def estimate(self) -> dict[str, Any] | None:
-        """The honest score of the winner; None until finalists are scored on fresh folds.
+        """What the winner scores on folds that chose nothing, with its interval; or None.
 
         The selection score in ``trials`` is the best of many on the same folds: optimistic.
         """
@@ -88,7 +92,7 @@ class Result:
         return self.view.to_json()
 
     def fit(self) -> "FittedModel":
-        """The best configuration, refitted on all rows that were searched, hold-out excluded."""
+        """The winner, refitted on all rows that were searched, hold-out excluded."""
         from evaluators.refit import refit
         from evaluators.types import Configuration
         from quintain.prepare import prepare, spec_of

@@ -87,13 +87,14 @@ class Driver:
 
     def _last_state(self, finish: Finish, now: float) -> Entry:
         """The closing entry, with what a list of sweeps shows."""
-        trials, best = self.sweep.trials, self.sweep.best
+        trials, best, finals = self.sweep.trials, self.sweep.best, self.sweep.finals
         summary = {
             "counts": {
                 state: trials.count(state)
                 for state in ("completed", "pruned", "failed", "cancelled")
             },
             "best": None if best is None else {"trial": best.number, "score": best.score},
+            "estimate": None if finals is None else finals.estimate,
         }
         body = {"state": finish.state, "reason": finish.reason, "summary": summary}
         return Entry("state", now, body)

@@ -4,6 +4,7 @@ Partition 1 helps to choose; partition 2 is used for nothing but the estimate. E
 from entries: ``finalists`` (who and how much), ``rescored`` (each run), ``winner``.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -110,6 +111,12 @@ class Finals:
         """Jobs done, and all that are known of; the estimate counts from the start."""
         done = sum(job.done for job in self.jobs)
         return done, len(self.jobs) + (self.winner is None)
+
+    @property
+    def estimate(self) -> float | None:
+        """The winner's score on the last partition, once it is known."""
+        found = [job.score for job in self.jobs if job.partition == ESTIMATE]
+        return found[0] if found and math.isfinite(found[0]) else None
 
     # -- what to run --------------------------------------------------------------------------
 

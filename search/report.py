@@ -4,9 +4,11 @@ Import it late: rich costs 0.1 s. Every part reads at 80 columns and without col
 """
 
 import io
+import math
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +18,7 @@ from search.report_tables import (
     compact,
     confusion_table,
     failures_table,
+    finalists_table,
     number,
     said_table,
     score,
@@ -69,7 +72,8 @@ def summary(view: SweepView) -> Group:
 def report(view: SweepView, *, opening: bool = True) -> Group:
     """The whole report; without its ``opening`` where that was printed before the first trial."""
     tables = (
-        best_table(view), confusion_table(view), failures_table(view), said_table(view),
+        finalists_table(view), best_table(view), confusion_table(view),
+        failures_table(view), said_table(view),
     )  # fmt: skip
     return _spaced(
         [
@@ -111,8 +115,10 @@ def _rows(view: SweepView) -> str:
     )
 
 
-def _verdict(view: SweepView) -> Iterator[Text]:
-    """The state, the best score with its warning, and whether it beats no model at all."""
+def _verdict(view: SweepView) -> Iterator[RenderableType]:
+    """The estimate, the state, the winner, and whether it beats no model at all."""
+    if view.best is not None:
+        yield from _estimate(view)
     counts = view.counts
     told = [f"{counts[state]} {state}" for state in counts if counts[state]]
     because = f" ({view.reason})" if view.reason else ""
@@ -122,15 +128,41 @@ def _verdict(view: SweepView) -> Iterator[Text]:
     if best is None:
         yield Text("No trial has completed with a score.", "bold")
         return
-    chosen = f"selection score, chosen as best of {len(view.ranked)}: optimistic"
-    what = f"{score(best.score)} by trial {best.trial}, {best.model} {compact(best.params)}"
-    yield _line("best", Text(f"{what}\n{'':{_LABEL}}{chosen}", "dim"))
+    by = "the default configuration" if best.trial < 0 else f"trial {best.trial}"
+    chosen = f"selection score, best of {len(view.ranked)} on the same folds: optimistic"
+    yield _line("winner", f"{by}, {best.model} {compact(best.params)}")
+    if view.finals.choice:
+        yield _aside(view.finals.choice)
+    yield _line("searched", Text(f"{score(best.score)} {chosen}", "dim"))
     if view.beats_baseline is False and view.baseline is not None:
         yield Text(
             f"The best trial does not beat the baseline: {score(best.score)} against "
             f"{score(view.baseline.score)} ({view.baseline.kind}).",
             "bold yellow",
         )
+
+
+def _estimate(view: SweepView) -> Iterator[RenderableType]:
+    """What the winner will do on data nobody has looked at, as far as that can be known."""
+    found = view.finals.estimate
+    if found is None:
+        why = view.finals.failure or "no winner was scored on fresh folds"
+        yield _line("estimate", Text(f"none: {why}", "yellow"))
+        return
+    ends = f"[{score(found.interval.low)}, {score(found.interval.high)}]"
+    told = Text.assemble(
+        (f"{score(found.score)}  {ends}", "bold green"),
+        f"  {view.metric}, {found.interval.level:.0%} interval",
+    )
+    if view.baseline is not None and not math.isnan(view.baseline.score):
+        told += Text(f", baseline {score(view.baseline.score)}")
+    yield _line("estimate", told)
+    yield _aside(found.method(view.metric))
+    tried = f"{found.tried} configurations were tried on this data in all"
+    if (bbc := view.finals.optimism) is not None:
+        ends = f"[{score(bbc.interval.low)}, {score(bbc.interval.high)}]"
+        tried += f"; BBC-CV says {score(bbc.score)} {ends}"
+    yield _aside(tried)
 
 
 def _warnings(view: SweepView) -> list[Text]:
@@ -179,6 +211,11 @@ def _next(view: SweepView) -> Group:
 def _line(label: str, told: str | Text) -> Text:
     """``label: told``; a text of the user's is taken as it is."""
     return Text.assemble((f"{f'{label}:':<{_LABEL}}", "bold"), told)
+
+
+def _aside(told: str) -> Padding:
+    """A remark below a line, under what that line says."""
+    return Padding(Text(told, "dim"), (0, 0, 0, _LABEL))
 
 
 def _spaced(parts: list[RenderableType]) -> Group:

@@ -44,6 +44,25 @@ def best_table(view: SweepView, rows: int = 5) -> Group | None:
     return _titled(title, table, note if folds > 1 else "")
 
 
+def finalists_table(view: SweepView) -> Group | None:
+    """Who competed on the fresh partition; None where there was nothing to choose."""
+    if len(view.finals.finalists) < 2:
+        return None
+    table = _table()
+    _columns(table, "finalist", "search", "fresh", "mean", "CPU s")
+    table.add_column("model and parameters", overflow="fold", ratio=1)
+    for each in view.finals.finalists:
+        name = "default" if each.trial is None else str(each.trial)
+        told = Text(f"{each.failure}\n", "red") if each.failure else Text()
+        told += Text(each.model) + Text(f" {compact(each.params)}", "dim")
+        table.add_row(
+            Text(name, "bold green" if each.won else ""), score(each.search), score(each.fresh),
+            score((each.search + each.fresh) / 2), number(each.cpu_s), told,
+        )  # fmt: skip
+    note = "the same configurations on the folds searched on and on a fresh partition"
+    return _titled("Finalists, the winner in bold", table, note)
+
+
 def trials_table(view: SweepView) -> Group:
     """Every trial in the order of asking: how it ended, its score and its cost."""
     table = _table()

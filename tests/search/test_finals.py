@@ -1,0 +1,243 @@
+"""After the search the best few meet on fresh folds, and one is scored where nothing was chosen."""
+
+import math
+
+import pytest
+
+from cluster.simulated import Happening, SimulatedRunner, VirtualClock
+from evaluators.types import Failure, Interval, Outcome, Resources
+from search.choice import Judged, choose
+from search.driver import Driver
+from search.events import StopAsked
+from search.finals_plan import CHOICE, ESTIMATE, SEARCH, plan_of, within
+from search.policy import FINALS_SHARE, FinalRules, Policy
+from search.records import Records
+from search.space import Float, Parameter, Space
+from search.strategy import make_strategy
+from search.sweep import Sweep
+from search.view import read_view
+
+RULES = FinalRules(folds=5, repeats=1, test_share=0.25)
+
+
+def policy(budget=100, **kwargs):
+    return Policy(
+        budget=budget, objective="score", direction="maximize", finals=RULES, **kwargs
+    )  # fmt: skip
+
+
+def scored(item, score, seconds=2.0):
+    """An outcome of as many folds as the item asks for, around one score."""
+    folds = item.folds or RULES.folds
+    spread = [score + 0.001 * (n - (folds - 1) / 2) for n in range(folds)]
+    interval = Interval(score - 0.1, score + 0.1, 0.95, "planned") if item.interval else None
+    cost = Resources(wall_s=seconds, cpu_s=seconds)
+    return Outcome({"score": score}, {"score": spread}, resources=cost, interval=interval)
+
+
+def by_x(item):
+    """The best x wins on every partition; nothing fails."""
+    return Happening(2.0, scored(item, item.configuration.params.get("x", 0.0)))
+
+
+class Watched:
+    """A sweep on the simulated runner that remembers each item its workers were given."""
+
+    def __init__(self, store, plan=by_x, **policy_kwargs):
+        self.store, self.plan, self.items = store, plan, []
+        self.policy = policy(**policy_kwargs)
+        self.sweep_id = store.create("finals", {"metric": "score"})
+        self.clock = VirtualClock()
+
+    def run(self, stop_at=None):
+        known = list(self.store.entries(self.sweep_id))
+        asked = sum(entry.kind == "asked" for entry in known)
+        space = Space({"m": (Parameter("x", Float(0.0, 1.0)),)})
+        strategy = make_strategy(
+            "random", space, direction="maximize", trials=100, seed=0, resumed=asked
+        )
+        self.sweep = Sweep(self.policy, strategy, known, started_at=self.clock.now)
+        with self.store.acquire(self.sweep_id) as lease:
+            driver = Driver(self.sweep, self.store, self.sweep_id, lease, clock=self.clock)
+
+            def simulate(item):
+                self.items.append(item)
+                if stop_at is not None and stop_at(item):
+                    driver.feed(StopAsked(self.clock.now, "Ctrl-C"))
+                return self.plan(item)
+
+            SimulatedRunner(simulate, self.policy.slots, self.clock).run(
+                driver, None, self.policy.slots
+            )
+        return self
+
+    @property
+    def entries(self):
+        return self.store.entries(self.sweep_id)
+
+    @property
+    def view(self):
+        return read_view(self.store, self.sweep_id)
+
+    def on(self, partition):
+        return [item for item in self.items if item.partition == partition]
+
+
+@pytest.fixture
+def store():
+    with Records.open() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3])
+def test_finalists_take_no_more_than_their_share(repeats):
+    """For every budget the plan costs at most 15% of it, but for the one estimate of the winner."""
+    before = 0
+    for trials in range(1, 301):
+        units = int(FINALS_SHARE * trials * repeats)
+        plan = plan_of(units, repeats)
+        cost = plan.repeats
+        if plan.finalists > 1:
+            cost += plan.finalists + (1 + repeats) * plan.default
+        assert cost <= max(1, units)
+        assert plan.finalists >= before or plan.default
+        before = plan.finalists
+    assert (plan.finalists, plan.default, plan.repeats) == (5, True, 5)
+
+
+def test_a_timeout_leaves_out_what_it_has_no_time_for():
+    """Deals go first, then the defaults, then finalists; the estimate stays."""
+    full = plan_of(15, 1)
+    walls = [10.0] * 5
+    assert within(full, 1e9, walls, 2, 1) == full
+    costs = []
+    for seconds in (70.0, 50.0, 30.0, 1.0):
+        plan = within(full, seconds, walls, 2, 1)
+        costs.append((plan.finalists, plan.default, plan.repeats))
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] == (1, False, 1)
+
+
+def test_the_estimate_comes_from_folds_that_chose_nothing(store):
+    """Only the winner ever runs on the last partition, after everyone else has ended."""
+    watched = Watched(store, slots=2).run()
+    assert watched.sweep.state == "completed"
+    assert len(watched.on(ESTIMATE)) == 1
+    assert watched.items[-1].partition == ESTIMATE
+    assert watched.items[-1].interval
+    assert len(watched.on(CHOICE)) == 6, "five finalists and the defaults"
+    best = max(watched.sweep.trials, key=lambda trial: trial.score)
+    assert watched.on(ESTIMATE)[0].configuration == best.configuration
+    found = watched.view
+    assert found.best.trial == best.number
+    assert found.finals.estimate.score == best.score
+    assert found.finals.estimate.tried == 100
+    assert found.counts["completed"] == 100, "finalists are no trials"
+
+
+def test_the_estimate_is_not_the_score_that_chose(store):
+    """A configuration that was lucky in the search is estimated without its luck."""
+
+    def lucky(item):
+        x = item.configuration.params.get("x", 0.0)
+        luck = 0.2 if item.partition == SEARCH else 0.0
+        return Happening(2.0, scored(item, x + luck))
+
+    view = Watched(store, lucky).run().view
+    told = view.to_json()
+    assert told["estimate"]["optimism"] == pytest.approx(0.2)
+    assert told["best"]["selection_score"] - told["estimate"]["score"] == pytest.approx(0.2)
+    assert {"score", "low", "high", "level", "method", "tried"} <= set(told["estimate"])
+
+
+def test_a_finalist_that_fails_is_out_and_a_lost_worker_is_not_its_fault(store):
+    """The defaults fail, the best trial's worker dies once: the best trial still wins."""
+    deaths = []
+
+    def plan(item):
+        if item.configuration.params == {}:
+            return Happening(1.0, Outcome(failure=Failure("bad_parameters", "x is missing")))
+        if item.partition == CHOICE and not deaths:
+            deaths.append(item.trial)
+            return Happening(1.0, "killed")
+        return by_x(item)
+
+    watched = Watched(store, plan).run()
+    found = watched.view.finals
+    assert [each.failure for each in found.finalists if each.failure] == [
+        "bad_parameters: x is missing"
+    ]
+    assert found.winner.trial == max(watched.sweep.trials, key=lambda t: t.score).number
+    assert found.estimate is not None
+    assert len(watched.on(CHOICE)) == 7, "one ran twice"
+
+
+def test_a_stopped_sweep_goes_on_where_its_finalists_were(store):
+    """Ctrl-C among the finalists, then resume: what was scored is not scored again."""
+    watched = Watched(store)
+    seen = []
+
+    def third_finalist(item):
+        seen.append(item.partition == CHOICE)
+        return sum(seen) == 3
+
+    assert watched.run(stop_at=third_finalist).sweep.state == "stopped"
+    assert watched.view.to_json()["estimate"] is None
+    before = [entry.body for entry in watched.entries if entry.kind == "rescored"]
+    watched.items.clear()
+    assert watched.run().sweep.state == "completed"
+    after = [entry.body for entry in watched.entries if entry.kind == "rescored"]
+    assert after[: len(before)] == before
+    places = [(body["candidate"], body["partition"]) for body in after]
+    assert len(places) == len(set(places))
+    assert not [i for i in watched.items if i.configuration.params and i.partition == SEARCH]
+    assert watched.view.finals.estimate is not None
+
+
+def test_the_timeout_holds_for_search_and_finalists_together(store):
+    """The search leaves 15% of the time; nothing runs past the whole of it."""
+    watched = Watched(store, budget=1000, timeout_s=100.0).run()
+    searched = next(entry for entry in watched.entries if entry.kind == "finalists")
+    assert 85.0 <= searched.time <= 87.0
+    assert watched.entries[-1].time <= 100.0
+    assert watched.view.finals.estimate is not None
+
+
+def test_without_an_estimate_the_reason_is_told(store):
+    """The winner's last run fails: the sweep completes, says why, and claims nothing."""
+
+    def plan(item):
+        if item.partition == ESTIMATE:
+            return Happening(1.0, Outcome(failure=Failure("timeout", "5 s")))
+        return by_x(item)
+
+    watched = Watched(store, plan).run()
+    assert watched.sweep.state == "completed"
+    assert watched.view.to_json()["estimate"] is None
+    assert watched.view.finals.failure == "timeout: 5 s"
+
+
+def finalist(place, folds, cpu_s):
+    mean = sum(folds) / len(folds)
+    return Judged(place, f"trial {place}", mean, mean, folds, folds, cpu_s)
+
+
+def test_of_equals_the_cheaper_wins_and_the_reason_says_so():
+    """Within one corrected standard error the cheap one; beyond it the better one."""
+    dear = finalist(0, [0.80, 0.82, 0.81, 0.83, 0.79], 10.0)
+    near = finalist(1, [0.81, 0.80, 0.82, 0.80, 0.80], 2.0)
+    far = finalist(2, [0.70, 0.71, 0.70, 0.72, 0.69], 1.0)
+    found = choose([dear, near, far], "maximize", 0.25)
+    assert found.candidate == 1
+    assert "costs 20% of its CPU time" in found.reason
+    assert choose([dear, far], "maximize", 0.25).candidate == 0
+    assert choose([dear, far], "minimize", 0.25).candidate == 2
+    assert choose([dear, near, far], "maximize", 0.25, by_cost=False).candidate == 0
+
+
+def test_a_saving_that_a_clock_could_not_repeat_decides_nothing():
+    """Ten percent less CPU time is no reason to take the lower mean."""
+    dear = finalist(0, [0.80, 0.82, 0.81, 0.83, 0.79], 1.0)
+    near = finalist(1, [0.81, 0.80, 0.82, 0.80, 0.80], 0.9)
+    assert choose([dear, near], "maximize", 0.25).candidate == 0
+    assert math.isclose(dear.mean, 0.81)
