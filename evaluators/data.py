@@ -227,8 +227,9 @@ def _finished(
         found.append(
             Warned(
                 "duplicate_rows",
-                f"{repeated} rows ({share:.2%}) repeat an earlier row with the same label: where "
-                f"copies fall on both sides of a split, scores flatter",
+                f"{repeated} rows ({share:.2%}) repeat an earlier row with the same label: "
+                f"stratified folds keep copies together, so that no model is tested on a row it "
+                f"was trained on; if they are a mistake, drop them",
                 share,
             )
         )

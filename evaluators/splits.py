@@ -4,8 +4,10 @@ Laws:
 
 - One plan on one dataset gives the same folds every time.
 - ``stratified`` is scikit-learn's RepeatedStratifiedKFold(random_state=seed), so that its first
-  repeat is StratifiedKFold(shuffle=True, random_state=seed); ``group`` is StratifiedGroupKFold
-  repeated in the same way.
+  repeat is StratifiedKFold(shuffle=True, random_state=seed), where no two rows are alike;
+  ``group`` is StratifiedGroupKFold repeated in the same way.
+- Rows with the same features share a fold of ``stratified``, unless most rows have twins with
+  other labels or a fold would lack a class; a warning says so then (``evaluators.duplicates``).
 - ``time`` is expanding windows: every training row is earlier than every test row of its fold,
   strictly, so rows of one moment are never cut apart. Fresh windows are the same with all cuts
   moved by one offset, drawn from the seed, at every repeat another.
@@ -18,6 +20,7 @@ Laws:
 
 import numpy as np
 
+from evaluators.duplicates import alike, dealt, too_coarse, twins
 from evaluators.errors import SplitError
 from evaluators.split_checks import (
     fewest_rows,
@@ -27,14 +30,16 @@ from evaluators.split_checks import (
     thin_folds,
 )
 from evaluators.split_plan import DEFAULT_FOLDS, ENOUGH_ROWS, SplitPlan, check, natural_splitter
-from evaluators.types import Dataset, Split, Warned
+from evaluators.types import Dataset, Ints, Split, Warned
 from evaluators.user_splitters import users_folds
 from evaluators.windows import windows
 
 __all__ = ["SplitPlan", "make_splits", "natural_splitter"]
 
+Made = tuple[list[Split], tuple[Warned, ...]]
 
-def make_splits(plan: SplitPlan, dataset: Dataset) -> tuple[list[Split], tuple[Warned, ...]]:
+
+def make_splits(plan: SplitPlan, dataset: Dataset) -> Made:
     """The folds of all repeats, in order, and warnings.
 
     Raises:
@@ -49,27 +54,48 @@ def make_splits(plan: SplitPlan, dataset: Dataset) -> tuple[list[Split], tuple[W
             raise SplitError(f"{plan.splitter}: {problem}")
         warned = thin_folds(splits, dataset)
     else:
-        splits, warned = _built(plan, dataset)
+        splits, warned = _together(plan, dataset)
     return splits, (*warned, *not_respected(plan, splits, dataset))
 
 
-def _built(plan: SplitPlan, dataset: Dataset) -> tuple[list[Split], tuple[Warned, ...]]:
-    """The folds of one of our own splitters."""
-    most, reason = _room(plan, dataset)
+def _together(plan: SplitPlan, dataset: Dataset) -> Made:
+    """The folds of one of our own splitters; stratified ones keep copies together if they can."""
+    code = alike(dataset) if plan.splitter == "stratified" else None
+    if code is None:
+        return _built(plan, dataset, None)
+    if too_coarse(dataset, code):
+        reason = "their labels differ, so they are different cases rather than copies"
+    else:
+        try:
+            return _built(plan, dataset, code)
+        except SplitError:
+            reason = "with copies kept together a fold would lack a class"
+    splits, warned = _built(plan, dataset, None)
+    share = twins(code)
+    text = (
+        f"{share:.0%} of the rows have the same features as another row, and stand on both sides "
+        f"of folds: {reason}; if they are copies, drop them, or scores flatter"
+    )
+    return splits, (*warned, Warned("duplicates_across_folds", text, share))
+
+
+def _built(plan: SplitPlan, dataset: Dataset, copies: Ints | None) -> Made:
+    """As many folds as were asked for, or as there is room for; ``copies`` share one by code."""
+    most, reason = _room(plan, dataset, copies)
     if plan.folds is not None:
         if plan.folds > most:
             raise SplitError(
                 f"evaluate.folds = {plan.folds}: {reason}, so at most {most}; lower it, or "
                 f"leave it out"
             )
-        splits, problem = _tried(plan, plan.folds, dataset)
+        splits, problem = _tried(plan, plan.folds, dataset, copies)
         if problem:
             raise SplitError(f"evaluate.folds = {plan.folds}: {problem}; lower it, or leave it out")
         return splits, thin_folds(splits, dataset)
     best: list[Split] = []
     problem = f"{reason}, and two folds are the least"
     for folds in range(min(DEFAULT_FOLDS, most), 1, -1):
-        splits, problem = _tried(plan, folds, dataset)
+        splits, problem = _tried(plan, folds, dataset, copies)
         if problem:
             continue
         best = splits
@@ -80,40 +106,49 @@ def _built(plan: SplitPlan, dataset: Dataset) -> tuple[list[Split], tuple[Warned
     return best, (*lowered_folds(best, plan, dataset), *thin_folds(best, dataset))
 
 
-def _room(plan: SplitPlan, dataset: Dataset) -> tuple[int, str]:
+def _room(plan: SplitPlan, dataset: Dataset, copies: Ints | None) -> tuple[int, str]:
     """The most folds that could give every fold every class, and what limits them."""
     classes = range(len(dataset.classes))
-    if plan.splitter == "group":
-        assert dataset.groups is not None
-        units = [len(np.unique(dataset.groups[dataset.target == code])) for code in classes]
-        word = "groups"
-    elif plan.splitter == "time":
+    together = dataset.groups if plan.splitter == "group" else copies
+    if plan.splitter == "time":
         assert dataset.time is not None
         moments = len(np.unique(dataset.time))
         return max(1, moments - 1), f"there are {moments} moments in time"
-    else:
+    if together is None:
         units = [int((dataset.target == code).sum()) for code in classes]
         word = "rows"
+    else:
+        units = [len(np.unique(together[dataset.target == code])) for code in classes]
+        word = "groups" if plan.splitter == "group" else "distinct rows"
     rarest = int(np.argmin(units))
     return units[rarest], f"class {dataset.classes[rarest]!r} has {units[rarest]} {word}"
 
 
-def _tried(plan: SplitPlan, folds: int, dataset: Dataset) -> tuple[list[Split], str]:
+def _tried(
+    plan: SplitPlan, folds: int, dataset: Dataset, copies: Ints | None
+) -> tuple[list[Split], str]:
     """So many folds, and why they will not do; empty where they do."""
     try:
-        splits = _cut(plan, folds, dataset)
+        splits = _cut(plan, folds, dataset, copies)
     except SplitError as error:
         return [], str(error)
     return splits, missing_class(splits, dataset, plan)
 
 
-def _cut(plan: SplitPlan, folds: int, dataset: Dataset) -> list[Split]:
+def _cut(plan: SplitPlan, folds: int, dataset: Dataset, copies: Ints | None) -> list[Split]:
     if plan.splitter == "time":
         return windows(plan, folds, dataset)
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    kind = StratifiedGroupKFold if plan.splitter == "group" else StratifiedKFold
     generator = np.random.RandomState(plan.seed % 2**32)  # one for all repeats, as scikit-learn's
+    if copies is not None:
+        return [
+            Split(np.flatnonzero(fold != place), np.flatnonzero(fold == place), repeat)
+            for repeat in range(plan.repeats)
+            for fold in (dealt(dataset, copies, folds, generator),)
+            for place in range(folds)
+        ]
+    kind = StratifiedGroupKFold if plan.splitter == "group" else StratifiedKFold
     rows = np.zeros(dataset.rows)  # only its length counts
     return [
         Split(train, test, repeat)

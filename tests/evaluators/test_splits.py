@@ -85,6 +85,83 @@ def test_default_folds(counts, seed, repeats):
         assert set(whole.target[split.train]) == set(whole.target[split.test]) == set(whole.target)
 
 
+def with_copies(whole: Dataset, copied: np.ndarray) -> Dataset:
+    """The table with the rows at ``copied`` appended."""
+    return whole.take(np.r_[np.arange(whole.rows), copied])
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    counts=st.lists(st.integers(10, 80), min_size=2, max_size=3),
+    seed=st.integers(0, 50),
+    heavy=st.integers(1, 300),
+)
+def test_copies_share_a_fold(counts, seed, heavy):
+    """No row has a copy on the other side, and distinct rows of a class are dealt evenly."""
+    generator = np.random.default_rng(seed)
+    distinct = sum(counts)
+    copied = np.r_[generator.integers(0, distinct, distinct // 4), np.zeros(heavy, int)]
+    whole = with_copies(dataset(*counts, seed=seed), copied)
+    name = np.r_[np.arange(distinct), copied]
+    splits, warned = make_splits(SplitPlan(repeats=2, seed=seed), whole)
+    assert "duplicates_across_folds" not in codes(warned)
+    for split in splits:
+        assert not np.intersect1d(name[split.train], name[split.test]).size
+    for code in range(len(counts)):
+        shares = [len(np.unique(name[s.test][whole.target[s.test] == code])) for s in splits]
+        assert max(shares) - min(shares) <= 1
+    assert tuple(splits[0].test) not in [tuple(split.test) for split in splits[len(splits) // 2 :]]
+
+
+def test_copies_teach_nothing():
+    """On random labels with every third row copied a memoriser stays at chance."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    whole = with_copies(dataset(300, 300), np.arange(0, 600, 3))
+    nearest = KNeighborsClassifier(1)
+
+    def right(splits):
+        return np.mean([
+            nearest.fit(whole.values[train], whole.target[train]).score(
+                whole.values[test], whole.target[test]
+            )
+            for train, test in splits
+        ])  # fmt: skip
+
+    ours = make_splits(SplitPlan(repeats=4), whole)[0]
+    assert 0.45 < right([(split.train, split.test) for split in ours]) < 0.55
+    assert right(StratifiedKFold(5, shuffle=True).split(whole.values, whole.target)) > 0.6
+
+
+def test_few_columns_of_few_values_are_no_copies():
+    """Where like rows differ in their labels they are different cases: folds are scikit-learn's."""
+    generator = np.random.default_rng(0)
+    values = generator.integers(0, 3, (800, 3)).astype(float)
+    target = (generator.random(800) < 0.1 + 0.2 * values[:, 0]).astype(np.int32)
+    names = tuple(Column(name) for name in "abc")
+    splits, (warning,) = make_splits(SplitPlan(seed=4), Dataset(values, target, names, ("n", "p")))
+    kfold = StratifiedKFold(5, shuffle=True, random_state=4)
+    same(splits, kfold.split(values, target))
+    assert warning.code == "duplicates_across_folds"
+    assert warning.figure == 1
+    labelled = Dataset(values, (values[:, 0] > 0).astype(np.int32), names, ("n", "p"))
+    together, warned = make_splits(SplitPlan(seed=4), labelled)
+    assert warned == ()
+    like = np.unique(values, axis=0, return_inverse=True)[1].ravel()
+    for split in together:
+        assert not np.intersect1d(like[split.train], like[split.test]).size
+
+
+def test_a_class_of_copies_is_cut_row_by_row():
+    """Where a class is one row and its copies, folds with that class need them on both sides."""
+    whole = dataset(100, 20)
+    one = np.flatnonzero(whole.target == 1)[0]
+    rows = np.r_[np.flatnonzero(whole.target == 0), np.full(20, one)]
+    splits, warned = make_splits(SplitPlan(), whole.take(rows))
+    assert codes(warned) == ["folds_lowered", "duplicates_across_folds"]
+    assert len(splits) == 4
+
+
 def test_lowered_folds_say_the_figure():
     """The warning names the class, its rows and the folds made."""
     (warning,) = make_splits(SplitPlan(), dataset(100, 17))[1]
