@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # SQLAlchemy costs 0.4 s: paid at the first open, not by `qui
     from search.location import Location
     from search.store import Store
 
-__all__ = ["Holder", "Lease", "Records", "SweepRecord"]
+__all__ = ["Holder", "HoldoutRecord", "Lease", "LookRecord", "Records", "SweepRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,47 @@ class SweepRecord:
     state: SweepState
     last: Mapping[str, Any]
     driver: Holder | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoutRecord:
+    """Rows that are locked away from every sweep of the store.
+
+    Attributes:
+        digest: of the rows' identities.
+        names: digest of the source table's column names.
+        rows: how many.
+        identities: of the rows, sorted, eight bytes each.
+        sweep: the first that locked them.
+        time: when, in seconds since the epoch.
+    """
+
+    digest: str
+    names: str
+    rows: int
+    identities: bytes
+    sweep: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookRecord:
+    """One look at locked rows.
+
+    Attributes:
+        seq: rises from look to look of the store; 0 before it is recorded.
+        holdout: digest of the rows.
+        time: when, in seconds since the epoch.
+        body: who, why, which model, what was answered.
+        outputs: the model's outputs on the rows, in the order of their sorted identities.
+    """
+
+    seq: int
+    holdout: str
+    sweep: str
+    time: float
+    body: Mapping[str, Any]
+    outputs: bytes
 
 
 class Records:
@@ -216,6 +257,46 @@ class Records:
     def tried(self, table: str) -> int:
         """Configurations that reached an end, over all sweeps of this store on ``table``."""
         return self._store.count_ended(table)
+
+    def lock(self, holdout: HoldoutRecord) -> None:
+        """Keep these rows from every sweep to come; the same rows are locked once.
+
+        The time is the store's own.
+        """
+        self._store.insert_holdout(
+            {
+                "digest": holdout.digest, "columns": holdout.names, "rows": holdout.rows,
+                "identities": holdout.identities, "sweep": holdout.sweep,
+            }
+        )  # fmt: skip
+
+    def holdouts(self, names: str) -> list[HoldoutRecord]:
+        """What is locked of tables with these column names, oldest first."""
+        return [
+            HoldoutRecord(row.digest, row.columns, row.rows, row.identities, row.sweep, row.time)
+            for row in self._store.select_holdouts(names)
+        ]
+
+    def looks(self, names: str) -> list[LookRecord]:
+        """Looks at locked rows of tables with these column names, in their order."""
+        return [
+            LookRecord(
+                row.seq, row.holdout, row.sweep, row.time, bodies.read(row.body), row.outputs
+            )
+            for row in self._store.select_looks(names)
+        ]
+
+    def add_look(self, look: LookRecord, names: str, after: int) -> bool:
+        """Record a look, if none was taken since the one numbered ``after`` (0: since ever).
+
+        False where one was: what is to be answered has to be thought over. So two looks at once
+        cannot both be the first.
+        """
+        row = {
+            "holdout": look.holdout, "sweep": look.sweep, "time": look.time,
+            "body": bodies.written(look.body), "outputs": look.outputs,
+        }  # fmt: skip
+        return self._store.insert_look(row, names, after)
 
     def _unknown(self, text: str, starts: Iterable[str] = ()) -> UnknownSweepError:
         """Nobody is told "unknown" without what there is."""

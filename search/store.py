@@ -16,7 +16,7 @@ from search.entries import BUDGETED
 from search.errors import LeaseError, UnknownSweepError
 from search.lease import Holder, this_process
 from search.location import Location
-from search.tables import entries, leases, meta, partitions, sweeps
+from search.tables import entries, holdouts, leases, looks, meta, partitions, sweeps
 
 # the two statements of every event, built once: building costs as much as running them
 _APPEND = sa.insert(entries)
@@ -187,6 +187,36 @@ class Store:
         with self._database.reading() as connection:
             query = sa.select(sa.func.count()).select_from(trials.subquery())
             return int(connection.execute(query).scalar_one())
+
+    def insert_holdout(self, row: Mapping[str, Any]) -> None:
+        """Rows locked away, unless these very rows are locked already."""
+        known = sa.select(holdouts.c.digest).where(holdouts.c.digest == row["digest"])
+        with self._database.writing() as connection:
+            _alone(connection)
+            if connection.execute(known).first() is None:
+                connection.execute(sa.insert(holdouts).values(time=now(connection), **row))
+
+    def select_holdouts(self, names: str) -> Sequence[sa.Row[Any]]:
+        """Hold-outs of tables with these columns, oldest first."""
+        query = sa.select(holdouts).where(holdouts.c.columns == names).order_by(holdouts.c.time)
+        with self._database.reading() as connection:
+            return connection.execute(query).all()
+
+    def select_looks(self, names: str) -> Sequence[sa.Row[Any]]:
+        """Looks at hold-outs of tables with these columns, in the order they were taken."""
+        query = sa.select(looks).join(holdouts).where(holdouts.c.columns == names)
+        with self._database.reading() as connection:
+            return connection.execute(query.order_by(looks.c.seq)).all()
+
+    def insert_look(self, row: Mapping[str, Any], names: str, after: int) -> bool:
+        """A look, unless one was taken after the one numbered ``after``: then False."""
+        last = sa.select(sa.func.max(looks.c.seq)).join(holdouts).where(holdouts.c.columns == names)
+        with self._database.writing() as connection:
+            _alone(connection)
+            if (connection.execute(last).scalar() or 0) != after:
+                return False
+            connection.execute(sa.insert(looks).values(**row))
+        return True
 
     def _check_sweep(self, connection: sa.Connection, sweep: str, lock: bool = False) -> None:
         """Raise UnknownSweepError if it is not there."""

@@ -1,0 +1,208 @@
+"""The ledger of locked rows: what is kept from a new sweep, how many looks are used up, and what
+the next one is answered.
+
+Nothing here reads or writes a store. Rows are known by their identities, so that looks count
+whichever sweep took them, at whatever size its hold-out had and from whatever file it was read.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluators.fingerprint import Hashes
+from evaluators.identity import digest_of
+from evaluators.ladder import Rung, climb, interval_of, one_test_set, rounded
+from evaluators.metrics import Metric
+from evaluators.out_of_fold import OutOfFold
+from evaluators.types import Floats, Interval, Ints, ScoreKind
+from search.records import HoldoutRecord, LookRecord
+
+
+def packed(identities: Hashes) -> bytes:
+    """Eight bytes a row, sorted. Hashes are noise: no compression makes them smaller."""
+    return np.sort(identities).astype("<u8").tobytes()
+
+
+def unpacked(data: bytes) -> Hashes:
+    """What ``packed`` wrote."""
+    return np.frombuffer(data, "<u8").astype(np.uint64)
+
+
+def holdout_of(identities: Hashes, names: str, sweep: str) -> HoldoutRecord:
+    """Rows as they are locked."""
+    return HoldoutRecord(
+        digest_of(identities), names, len(identities), packed(identities), sweep, 0.0
+    )
+
+
+def barred(identities: Hashes, holdouts: Iterable[HoldoutRecord]) -> NDArray[np.bool_]:
+    """(rows,) which of a table's rows some hold-out has locked."""
+    found = np.zeros(len(identities), bool)
+    for each in holdouts:
+        found |= np.isin(identities, unpacked(each.identities))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TestRows:
+    """Locked rows that are to be looked at, in the order of their sorted identities.
+
+    Attributes:
+        identities: (rows,) sorted.
+        target: (rows,) class codes.
+        classes: labels by code.
+        name: of the target.
+        groups: (rows,) or None.
+    """
+
+    identities: Hashes
+    target: Ints
+    classes: tuple[str, ...]
+    name: str
+    groups: Ints | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return len(self.identities)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Submission:
+    """A model's outputs on rows: of the positive class if binary, else (rows, classes)."""
+
+    output: Floats
+    kind: ScoreKind
+    labels: Ints
+    classes: tuple[str, ...]
+
+    def to_bytes(self) -> bytes:
+        """A line of JSON, then the outputs as 32-bit numbers and the labels, compressed."""
+        head = {"kind": self.kind, "classes": self.classes, "outputs": self.output.shape[1:]}
+        content = self.output.astype("<f4").tobytes() + self.labels.astype("<u2").tobytes()
+        return json.dumps(head).encode() + b"\n" + zlib.compress(content)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, rows: int) -> "Submission":
+        """What ``to_bytes`` wrote."""
+        line, _, rest = data.partition(b"\n")
+        head, content = json.loads(line), zlib.decompress(rest)
+        labels = np.frombuffer(content[-2 * rows :], "<u2").astype(np.int64)
+        output = np.frombuffer(content[: -2 * rows], "<f4").astype(np.float64)
+        shape = (rows, *head["outputs"])
+        return cls(output.reshape(shape), head["kind"], labels, tuple(head["classes"]))
+
+    def under(self, classes: tuple[str, ...]) -> "Submission | None":
+        """The same with other codes for its classes; None where they are not the same labels.
+
+        Two sweeps may differ in which label is the positive one.
+        """
+        if self.classes == classes:
+            return self
+        if set(self.classes) != set(classes):
+            return None
+        place = [self.classes.index(label) for label in classes]  # old code by new code
+        labels = np.argsort(place)[self.labels]
+        if self.output.ndim == 2:
+            return Submission(self.output[:, place], self.kind, labels, classes)
+        output = 1 - self.output if self.kind == "proba" else -self.output
+        return Submission(output, self.kind, labels, classes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a look is answered.
+
+    Attributes:
+        look: its number on these rows, 1 the first.
+        score: what is told.
+        interval: around it, at the look's level.
+        told: whether ``score`` is this model's; else it is the best so far, and this model was
+            not shown to be better.
+        exact: this model's score, which only the ledger keeps.
+    """
+
+    look: int
+    score: float
+    interval: Interval
+    told: bool
+    exact: float
+
+
+def used(identities: Hashes, looks: Sequence[LookRecord], rows: Mapping[str, Hashes]) -> int:
+    """How many looks at these rows are used up: the sum over looks of the share of the rows that
+    they saw, rounded up, so that rows nobody has seen bring fresh looks.
+
+    ``rows``: the identities of each hold-out, by its digest.
+    """
+    seen = sum(int(np.isin(identities, rows[look.holdout]).sum()) for look in looks)
+    return -(-seen // len(identities))
+
+
+def answer(
+    metric: Metric,
+    test: TestRows,
+    new: Submission,
+    looks: Sequence[LookRecord],
+    rows: Mapping[str, Hashes],
+) -> Answer:
+    """What a look at ``test`` is answered after the earlier ``looks``.
+
+    The first is answered exactly. Later ones go through the ladder, which is climbed anew over
+    the outputs of every earlier look at these rows, by this look's metric: a look with one metric
+    is a look for all others.
+    """
+    number = used(test.identities, looks, rows) + 1
+    scored = _scored(test, np.arange(test.rows), new)
+    exact = scored.score(metric)
+    rung: Rung | None = None
+    for turn, (index, earlier) in enumerate(_comparable(test, looks, rows), start=1):
+        rung, _ = climb(metric, rung, _scored(test, index, earlier), turn, test.groups)
+    if number == 1:
+        interval = interval_of(metric, scored, number, test.groups)
+        return Answer(number, exact, interval, True, exact)
+    rung, told = climb(metric, rung, scored, number, test.groups)
+    interval = interval_of(metric, rung.scored, number, test.groups)
+    # the ends would give away what the rounding hides
+    low, high = (rounded(end, test.rows) for end in (interval.low, interval.high))
+    score = rounded(rung.score, test.rows) if told else rung.score
+    method = f"ladder, {interval.method}"
+    return Answer(number, score, Interval(low, high, interval.level, method), told, exact)
+
+
+def _comparable(
+    test: TestRows, looks: Sequence[LookRecord], rows: Mapping[str, Hashes]
+) -> Iterable[tuple[Ints, Submission]]:
+    """Earlier looks at some of these rows, for the same target: which rows, and the outputs."""
+    for look in looks:
+        seen = rows[look.holdout]
+        index = np.flatnonzero(np.isin(test.identities, seen))
+        if not len(index) or look.body["target"] != test.name:
+            continue
+        earlier = Submission.from_bytes(look.outputs, len(seen)).under(test.classes)
+        if earlier is None:
+            continue
+        place = np.searchsorted(seen, test.identities[index])
+        part = Submission(
+            earlier.output[place], earlier.kind, earlier.labels[place], earlier.classes
+        )
+        yield index, part
+
+
+def _scored(test: TestRows, index: Ints, model: Submission) -> OutOfFold:
+    return one_test_set(index, test.target[index], model.output, model.kind, model.labels)
+
+
+def look_body(answered: Answer, **told: Any) -> dict[str, Any]:
+    """What the ledger keeps of a look."""
+    interval = answered.interval
+    return {
+        **told, "look": answered.look, "score": answered.score, "low": interval.low,
+        "high": interval.high, "level": interval.level, "method": interval.method,
+        "told": answered.told, "exact": answered.exact,
+    }  # fmt: skip
