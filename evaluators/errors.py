@@ -27,5 +27,9 @@ class ModelError(QuintainError):
     """A model is unknown, or cannot be built as asked."""
 
 
+class ResamplingError(ModelError):
+    """The training rows cannot be resampled as asked."""
+
+
 class CodeError(QuintainError):
     """The user's own code (a model, metric or data function) cannot be loaded."""

@@ -4,7 +4,8 @@ In this order, the first that fits:
 
     out_of_memory   MemoryError, or an allocation failure that a native library reports as text
     user_code       a line of the user's own file is in the traceback
-    bad_parameters  scikit-learn's InvalidParameterError; a ModelError about a registered model
+    bad_parameters  scikit-learn's InvalidParameterError; rows that cannot be resampled as asked;
+                    a ModelError about a registered model
     numeric         NaN, infinity, overflow or a singular matrix where a number was needed
     user_code       anything else from a model of the user's
     bad_parameters  ValueError, TypeError, KeyError, OverflowError or a native library's own error:
@@ -17,7 +18,7 @@ import traceback
 from types import TracebackType
 
 from evaluators.code import USER_MODULE
-from evaluators.errors import ModelError, QuintainError
+from evaluators.errors import ModelError, QuintainError, ResamplingError
 from evaluators.types import Cause, Failure
 
 #: The reason is one line of at most so many characters.
@@ -56,7 +57,7 @@ def _cause(error: BaseException, user_code: bool) -> Cause:
         return "out_of_memory"
     if _from_user_file(error.__traceback__):
         return "user_code"
-    if "InvalidParameterError" in names:
+    if "InvalidParameterError" in names or isinstance(error, ResamplingError):
         return "bad_parameters"
     if _is_numeric(error, names, said):
         return "numeric"

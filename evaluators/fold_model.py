@@ -8,6 +8,8 @@ import numpy as np
 from evaluators.class_weights import ClassWeights
 from evaluators.errors import ModelError
 from evaluators.preprocess import View
+from evaluators.prior import log_prior_shift
+from evaluators.resampling import Resampler
 from evaluators.threads import limited
 from evaluators.types import Floats, Ints
 from evaluators.user_models import Estimator
@@ -31,6 +33,10 @@ class FoldModel:
         rows_keyword: the keyword of ``fit`` that takes row weights, or None.
         class_parameter: its parameter for class weights, used where rows cannot be weighed.
         fit_keywords: further keywords of ``fit``.
+        resampler: changes the training rows before anything learns from them, or None.
+        true_share: (classes,) each class's share of the weight of the training rows, once fitted.
+        learnt_share: (classes,) the same of what the estimator learnt from: rows as resampled,
+            class weights included. Where the two differ, probabilities are those of other shares.
     """
 
     name: str
@@ -43,6 +49,9 @@ class FoldModel:
     rows_keyword: str | None = "sample_weight"
     class_parameter: str | None = None
     fit_keywords: dict[str, Any] = field(default_factory=dict)
+    resampler: Resampler | None = None
+    true_share: Floats | None = None
+    learnt_share: Floats | None = None
 
     def fit(self, X: Floats, y: Ints, sample_weight: Floats | None = None) -> Self:
         """Fit on training rows: (rows, columns) matrix, (rows,) class codes, (rows,) weights.
@@ -52,20 +61,41 @@ class FoldModel:
             Exception: whatever the estimator raises.
         """
         keywords = dict(self.fit_keywords)
-        weight = self._weigh_classes(y, sample_weight)
-        if weight is not None:
-            if self.rows_keyword is None:
-                raise ModelError(f"{self.name} cannot weigh rows; leave out [data] weight_column")
-            keywords[self.rows_keyword] = weight
+        self.true_share = self._shares(y, sample_weight)
         with limited(self.threads):
+            if self.resampler is not None:
+                X, y, sample_weight = self.resampler.resample(X, y, sample_weight)
+            weight = self._weigh_classes(y, sample_weight)
+            if weight is not None:
+                if self.rows_keyword is None:
+                    raise ModelError(
+                        f"{self.name} cannot weigh rows; leave out [data] weight_column"
+                    )
+                keywords[self.rows_keyword] = weight
             self.model.fit(self.view.fit_transform(X), self._local(y), **keywords)
         return self
 
+    @property
+    def log_prior_shift(self) -> tuple[float, ...] | None:
+        """What takes probabilities back to the true shares (see ``evaluators.prior``), or None."""
+        if self.true_share is None or self.learnt_share is None:
+            return None
+        return log_prior_shift(self.true_share, self.learnt_share)
+
+    def _shares(self, target: Ints, weight: Floats | None) -> Floats:
+        """(classes,) shares of the rows' weight."""
+        totals = np.bincount(target, weights=weight, minlength=self.classes)
+        shares: Floats = totals / totals.sum()
+        return shares
+
     def _weigh_classes(self, target: Ints, row_weight: Floats | None) -> Floats | None:
         """Row weights, class weights included unless the model has a parameter for those."""
+        self.learnt_share = self._shares(target, row_weight)
         if self.weights is None:
             return row_weight
         by_class = self.weights.by_class(target, row_weight, self.classes)
+        weighed_share = self.learnt_share * by_class
+        self.learnt_share = weighed_share / weighed_share.sum()
         if self.rows_keyword is None:
             weighed = {code: float(by_class[of]) for code, of in enumerate(self.present)}
             self.model.set_params(**{str(self.class_parameter): weighed})

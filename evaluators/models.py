@@ -5,7 +5,6 @@ import importlib.util
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,9 @@ from evaluators.failures import classify_failure
 from evaluators.fold_model import DecisionModel, FoldModel, ProbabilityModel
 from evaluators.model_table import OWN_CLASS_WEIGHTS, RIVALS, TABLE, Registered
 from evaluators.preprocess import AsItIs, Encoded, Table, View
+from evaluators.recipe import ModelRecipe
+from evaluators.resampling import NONE, NOTHING, Resampler, Resampling
+from evaluators.resampling import load_library as load_resampling
 from evaluators.types import Column, Ints
 from evaluators.user_models import (
     Estimator,
@@ -41,49 +43,11 @@ __all__ = [
     "registered",
 ]
 
+#: Parameters of a configuration that are for us and not for its estimator.
+_OURS = ("class_weight", "resample", "resample_ratio")
+
 #: HistGradientBoosting takes a column as categorical up to so many levels.
 _MOST_BINS = 255
-
-
-@dataclass(frozen=True)
-class ModelRecipe:
-    """A ``[[model]]`` block without its space, ready to travel to a worker.
-
-    Attributes:
-        estimator: a registered name or a reference to the user's code.
-        params: fixed parameters as the user wrote them.
-        class_weight: fixed class weight (see ``evaluators.class_weights``).
-        target: the user's class, function or model; None for a registered name. Whatever pickles
-            a recipe, the target is carried by cloudpickle and by value where it comes from a
-            file: Ray and multiprocessing have picklers of their own, which know nothing of it.
-    """
-
-    name: str
-    estimator: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    class_weight: object = None
-    target: Target = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle with the target packed."""
-        packed = None
-        if self.target is not None:
-            import cloudpickle
-
-            packed = cloudpickle.dumps(self.target)
-        return _unpacked, (self.name, self.estimator, self.params, self.class_weight, packed)
-
-
-def _unpacked(
-    name: str, estimator: str, params: Mapping[str, Any], class_weight: object, packed: bytes | None
-) -> ModelRecipe:
-    """A recipe as it was before its journey."""
-    target = None
-    if packed is not None:
-        import cloudpickle
-
-        target = cloudpickle.loads(packed)
-    return ModelRecipe(name, estimator, params, class_weight, target)
 
 
 def registered() -> tuple[str, ...]:
@@ -102,7 +66,12 @@ def default_params(estimator: str) -> dict[str, Any]:
 
 
 def make_recipe(
-    name: str, estimator: str, params: Mapping[str, Any], class_weight: object, folder: Path
+    name: str,
+    estimator: str,
+    params: Mapping[str, Any],
+    class_weight: object,
+    folder: Path,
+    resampling: Resampling = NOTHING,
 ) -> ModelRecipe:
     """A recipe whose model exists and can be weighed as asked.
 
@@ -115,19 +84,19 @@ def make_recipe(
     check_class_weight(class_weight)
     if estimator in TABLE:
         _check_extra(estimator)
-        recipe = ModelRecipe(name, estimator, dict(params), class_weight)
+        recipe = ModelRecipe(name, estimator, dict(params), class_weight, None, resampling)
         _check_weighing(recipe, recipe.params)
         return recipe
     if ":" not in estimator and not estimator.endswith(".py"):
         raise ModelError(_unknown_model(estimator))
     target = load_object(estimator, folder)
     check_target(target, estimator)
-    return ModelRecipe(name, estimator, dict(params), class_weight, target)
+    return ModelRecipe(name, estimator, dict(params), class_weight, target, resampling)
 
 
 def check_params(recipe: ModelRecipe, names: Iterable[str]) -> list[str]:
     """One line for each parameter name that the model does not have, with the nearest it has."""
-    names = [name for name in names if name != "class_weight"]
+    names = [name for name in names if name not in _OURS]
     if recipe.target is not None:
         return unknown_names(recipe.target, recipe.params, names)
     entry = TABLE[recipe.estimator]
@@ -145,6 +114,7 @@ def check_params(recipe: ModelRecipe, names: Iterable[str]) -> list[str]:
 
 def load_library(recipe: ModelRecipe) -> None:
     """Import what a model needs, so that its first fit is not charged for it."""
+    load_resampling(recipe.resampling)
     if recipe.target is None:
         _factory(recipe.estimator)
 
@@ -175,7 +145,7 @@ def build(
     threads: int,
     seed: int,
 ) -> FoldModel:
-    """An unfitted model for one fold: view of the data, estimator, class weights.
+    """An unfitted model for one fold: resampling, view of the data, estimator, class weights.
 
     ``params`` are the configuration's; they win over the recipe's, which win over ours. A
     ``class_weight`` among them counts where the recipe fixes none. ``target_train`` says which
@@ -186,18 +156,16 @@ def build(
         Exception: whatever the user's code raises when its model is made.
     """
     present = _present(target_train)
-    given, weight = _merged(recipe, params)
+    given, weight, (method, ratio) = _merged(recipe, params)
+    fit_keywords: dict[str, Any] = {}
     if recipe.target is not None:
         model = make_model(recipe.target, given, recipe.estimator, threads=threads, seed=seed)
         view = _user_view(model, columns)
         rows, by_parameter = weight_route(model)
-        fit_keywords: dict[str, Any] = {}
     else:
-        entry = TABLE[recipe.estimator]
-        given = _with_ours(entry, given, threads, seed)
-        fit_keywords = _tell_categories(recipe.estimator, given, columns)
-        model, view = _factory(recipe.estimator)(**given), _registered_view(entry, columns)
-        rows, by_parameter = ("sample_weight" if entry.weighs_rows else None), None
+        model, view, fit_keywords = _registered(recipe, given, columns, threads, seed)
+        rows = "sample_weight" if TABLE[recipe.estimator].weighs_rows else None
+        by_parameter = None
     weights = class_weights(weight, classes)
     if weights is not None and rows is None and by_parameter is None:
         raise ModelError(f"{recipe.estimator} can weigh neither rows nor classes")
@@ -205,6 +173,7 @@ def build(
     return kind(
         recipe.estimator, model, view, len(classes), present, threads,
         weights, rows, by_parameter, fit_keywords,
+        None if method == NONE else Resampler(method, ratio, columns, classes, seed),
     )  # fmt: skip
 
 
@@ -216,13 +185,31 @@ def _present(target: Ints) -> Ints:
     return present
 
 
-def _merged(recipe: ModelRecipe, params: Mapping[str, Any]) -> tuple[dict[str, Any], object]:
-    """The user's parameters, searched over fixed ones, and the class weight apart."""
+def _merged(
+    recipe: ModelRecipe, params: Mapping[str, Any]
+) -> tuple[dict[str, Any], object, tuple[str, float]]:
+    """The user's parameters, searched over fixed ones; class weight and resampling apart."""
     given = {**recipe.params, **params}
-    searched = given.pop("class_weight", None)
-    weight = recipe.class_weight if recipe.class_weight is not None else searched
+    searched = {name: given.pop(name, None) for name in _OURS}
+    weight = recipe.class_weight
+    weight = searched["class_weight"] if weight is None else weight
     _check_weighing(recipe, {**given, "class_weight": weight})
-    return given, weight
+    resampling = recipe.resampling.settled(searched["resample"], searched["resample_ratio"])
+    return given, weight, resampling
+
+
+def _registered(
+    recipe: ModelRecipe,
+    given: Mapping[str, Any],
+    columns: Sequence[Column],
+    threads: int,
+    seed: int,
+) -> tuple[Estimator, View, dict[str, Any]]:
+    """A registered model, how it sees the data, and further keywords of its ``fit``."""
+    entry = TABLE[recipe.estimator]
+    params = _with_ours(entry, given, threads, seed)
+    fit_keywords = _tell_categories(recipe.estimator, params, columns)
+    return _factory(recipe.estimator)(**params), _registered_view(entry, columns), fit_keywords
 
 
 def _unknown_model(estimator: str) -> str:
