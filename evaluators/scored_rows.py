@@ -13,16 +13,16 @@ from evaluators.types import Floats, Ints, ScoreKind
 CUTS: dict[ScoreKind, float] = {"proba": 0.5, "decision": 0.0}
 
 
-def labels_of(output: Floats, kind: ScoreKind) -> Ints:
-    """The labels scikit-learn's ``predict`` gives for these outputs.
+def labels_of(output: Floats, kind: ScoreKind, cut: float | None = None) -> Ints:
+    """The labels for these outputs; without ``cut`` those of scikit-learn's ``predict``.
 
-    Binary: 1 where the probability is above one half or the decision value above zero, so a tie is
-    class 0. More classes: the first of the highest.
+    Binary: 1 where the output is above ``cut``, by default the probability above one half or the
+    decision value above zero, so a tie is class 0. More classes: the first of the highest.
     """
     if output.ndim == 2:
         highest: Ints = np.argmax(output, axis=1)
         return highest
-    return (output > CUTS[kind]).astype(np.int64)
+    return (output > (CUTS[kind] if cut is None else cut)).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +34,14 @@ class ScoredRows:
         output: (rows,) of the positive class if binary, else (rows, classes).
         kind: how to read ``output``.
         labels: (rows,) predicted class codes.
+        corrected: ``output`` for the classes' true shares, where training bent them; else None.
     """
 
     target: Ints
     output: Floats
     kind: ScoreKind
     labels: Ints
+    corrected: Floats | None = None
 
     def __post_init__(self) -> None:
         if not len(self.target) == len(self.output) == len(self.labels):
@@ -52,6 +54,11 @@ class ScoredRows:
     def classes(self) -> int:
         """How many classes there are."""
         return 2 if self.output.ndim == 1 else self.output.shape[1]
+
+    @property
+    def proba(self) -> Floats:
+        """What metrics of probabilities read, shaped as ``output``."""
+        return self.output if self.corrected is None else self.corrected
 
     @cached_property
     def finite(self) -> bool:

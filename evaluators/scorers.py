@@ -7,6 +7,7 @@ that nothing is predicted twice and a user's scorer needs no change.
 import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from typing import Any, Literal, Protocol
 
@@ -91,6 +92,8 @@ def apply_scorer(rows: ScoredRows, scorer: Scorer) -> float:
     scikit-learn's own functions drop a class that is missing from the rows, or raise. Here they
     are told of all classes where they can be, and are NaN otherwise.
     """
+    if needs_of(scorer) == "proba" and rows.corrected is not None:
+        rows = replace(rows, output=rows.corrected, corrected=None)
     model = (StoredProbabilities if rows.kind == "proba" else StoredDecisions)(rows)
     methods = scorer._response_method
     if not any(hasattr(model, m) for m in ([methods] if isinstance(methods, str) else methods)):
@@ -119,7 +122,7 @@ def apply_function(
     rows: ScoredRows, function: Callable[[Any, Any], Any], name: str, needs: Needs
 ) -> float:
     """A user's ``f(y_true, y_pred)``: class codes (1 = positive), then what it asked for."""
-    predicted = rows.labels if needs == "label" else rows.output
+    predicted = {"label": rows.labels, "score": rows.output, "proba": rows.proba}[needs]
     try:
         return _number(function(rows.target, predicted), name)
     except MetricError:

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from evaluators.errors import MetricError
 from evaluators.metric_functions import roc_auc
-from evaluators.metrics import Metric
+from evaluators.metrics import Metric, tuned_name
+from evaluators.prior import corrected
 from evaluators.scored_rows import ScoredRows, labels_of
 from evaluators.types import Floats, FoldResult, Ints, ScoreKind, Split, Warned
 
 __all__ = [
     "Confusion",
+    "as_confusion",
     "check_output",
     "labels_of",
     "notices",
@@ -39,20 +41,26 @@ SCALE_GAP = 0.02
 
 
 def score_fold(
-    metrics: Sequence[Metric], target: Ints, output: Floats, kind: ScoreKind
+    metrics: Sequence[Metric],
+    target: Ints,
+    output: Floats,
+    kind: ScoreKind,
+    *,
+    cut: float | None = None,
+    log_prior_shift: tuple[float, ...] | None = None,
 ) -> tuple[dict[str, float], Confusion]:
-    """Every metric on one fold's test rows, and the confusion matrix at the default threshold.
+    """Every metric on one fold's test rows, and the confusion matrix at ``cut``.
 
     ``metrics[0]`` is the objective. NaN: undefined on these rows, or not to be had from outputs of
-    this kind (log loss from decision values), or an output is not finite.
+    this kind (log loss from decision values), or an output is not finite. ``cut`` and
+    ``log_prior_shift`` are those of ``FoldResult``.
 
     Raises:
-        MetricError: the objective needs probabilities and there are none.
+        MetricError: the objective, or ``cut``, needs probabilities and there are none.
     """
-    if metrics:
-        check_output(metrics[0], {"this model": kind})
-    rows = ScoredRows(target, output, kind, labels_of(output, kind))
-    return score_rows(metrics, rows), _as_confusion(rows.counts)
+    check_output(metrics[0] if metrics else None, {"this model": kind}, cut)
+    rows = _scored(target, output, kind, cut, log_prior_shift)
+    return score_rows(metrics, rows), as_confusion(rows.counts)
 
 
 def score_rows(metrics: Sequence[Metric], rows: ScoredRows) -> dict[str, float]:
@@ -65,11 +73,11 @@ def value_of(metric: Metric, rows: ScoredRows) -> float:
     if not rows.finite or (metric.needs == "proba" and rows.kind == "decision"):
         return np.nan
     if metric.reads == "counts":
-        return metric.function(rows.counts)
+        return float(metric.function(rows.counts))
     if metric.reads == "curve":
         return float(np.mean([metric.function(curve) for curve in rows.curves]))
     if metric.reads == "proba":
-        return metric.function(rows.target, rows.output)
+        return metric.function(rows.target, rows.proba)
     return metric.function(rows)
 
 
@@ -95,32 +103,46 @@ def score_trial(
         if metric.pooling == "mean":
             return float(np.mean(by_fold[metric.name]))
         if metric.reads == "counts":
-            return metric.function(counts) if finite else np.nan
+            return float(metric.function(counts)) if finite else np.nan
         return float(np.mean([value_of(metric, rows) for rows in repeats]))
 
-    return {m.name: score(m) for m in metrics}, by_fold, _as_confusion(counts)
+    return {m.name: score(m) for m in metrics}, by_fold, as_confusion(counts)
 
 
-def check_output(objective: Metric, kinds: Mapping[str, ScoreKind]) -> None:
-    """Refuse an objective that a model's outputs cannot give; ``kinds`` is by model name.
+def check_output(
+    objective: Metric | None, kinds: Mapping[str, ScoreKind], cut: float | None = None
+) -> None:
+    """Refuse what a model's outputs cannot give; ``kinds`` is by model name.
 
     Raises:
-        MetricError: it needs probabilities; names the models that give decision values only.
+        MetricError: the objective, or a threshold that the user gave, needs probabilities; names
+            the models that give decision values only.
     """
     without = [name for name, kind in kinds.items() if kind == "decision"]
-    if objective.needs == "proba" and without:
-        verb = "give" if len(without) > 1 else "gives"
+    if not without:
+        return
+    models = f"{', '.join(without)} {'give' if len(without) > 1 else 'gives'} decision values only"
+    if objective is not None and objective.needs == "proba":
         raise MetricError(
-            f"metric {objective.name!r} needs probabilities, and {', '.join(without)} {verb} "
-            f"decision values only: choose a metric of ranks or labels (roc_auc, "
-            f"average_precision, f1) or a model with predict_proba"
+            f"metric {objective.name!r} needs probabilities, and {models}: choose a metric of "
+            f"ranks or labels (roc_auc, average_precision, f1) or a model with predict_proba"
+        )
+    if cut is not None:
+        raise MetricError(
+            f"threshold = {cut:g} is a probability, and {models}: leave it out, write "
+            f'{{ maximize = "f1" }}, or take a model with predict_proba'
         )
 
 
 def notices(
-    metrics: Sequence[Metric], target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]
+    metrics: Sequence[Metric],
+    target: Ints,
+    splits: Sequence[Split],
+    folds: Sequence[FoldResult],
+    *,
+    tuned: bool = False,
 ) -> tuple[Warned, ...]:
-    """What a reader of these scores should know.
+    """What a reader of these scores should know; ``tuned``: folds are cut where others say.
 
     Codes: ``needs_probabilities`` (scores that are NaN because of the kind of output),
     ``undefined_folds`` (figure: how many folds, of the metric that misses most) and
@@ -146,6 +168,7 @@ def notices(
         message = f"undefined on up to {most} of {len(folds)} folds: {names}"
         found.append(Warned("undefined_folds", message, float(most)))
     pooled = [m.name for m in metrics if m.reads == "curve" and m.pooling == "pool"]
+    pooled += [tuned_name(m.name) for m in metrics if m.reads == "counts" and tuned]
     if pooled and (gap := _scale_gap(target, splits, folds)) > SCALE_GAP:
         message = (
             f"the folds' scores are on different scales (pooling lowers ROC AUC by {gap:.3f}), "
@@ -177,8 +200,21 @@ def _fold_value(metric: Metric, target: Ints, splits: Sequence[Split], fold: Fol
 
 def _rows_of(target: Ints, splits: Sequence[Split], fold: FoldResult) -> ScoredRows:
     """A fold's test rows with its outputs."""
-    labels = labels_of(fold.output, fold.kind)
-    return ScoredRows(target[splits[fold.fold].test], fold.output, fold.kind, labels)
+    test = target[splits[fold.fold].test]
+    return _scored(test, fold.output, fold.kind, fold.cut, fold.log_prior_shift)
+
+
+def _scored(
+    target: Ints,
+    output: Floats,
+    kind: ScoreKind,
+    cut: float | None,
+    log_prior_shift: tuple[float, ...] | None,
+) -> ScoredRows:
+    """Rows of one fold: labels at its cut, probabilities for the true shares of the classes."""
+    bent = log_prior_shift is not None and kind == "proba"
+    proba = corrected(output, log_prior_shift) if bent else None
+    return ScoredRows(target, output, kind, labels_of(output, kind, cut), proba)
 
 
 def _pooled(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]) -> list[ScoredRows]:
@@ -194,11 +230,17 @@ def _pooled(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]) 
 
 def _together(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]) -> ScoredRows:
     """Several folds' rows as one table."""
-    index = np.concatenate([splits[fold.fold].test for fold in folds])
-    output = np.concatenate([fold.output for fold in folds])
-    kind = folds[0].kind
-    return ScoredRows(target[index], output, kind, labels_of(output, kind))
+    parts = [_rows_of(target, splits, fold) for fold in folds]
+    bent = any(part.corrected is not None for part in parts)
+    return ScoredRows(
+        np.concatenate([part.target for part in parts]),
+        np.concatenate([part.output for part in parts]),
+        folds[0].kind,
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.proba for part in parts]) if bent else None,
+    )
 
 
-def _as_confusion(counts: NDArray[np.int64]) -> Confusion:
+def as_confusion(counts: NDArray[np.int64]) -> Confusion:
+    """An array of counts as it is recorded."""
     return tuple(tuple(int(cell) for cell in row) for row in counts)
