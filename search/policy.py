@@ -12,6 +12,9 @@ FALSE_STARTS_ALLOWED = 5
 #: Finalists and estimate take at most this part of the search's fold fits, and of its timeout.
 FINALS_SHARE = 0.15
 
+#: Seconds until a worker whose trial was cancelled has a successor.
+RESTART_S = 3.0
+
 Direction = Literal["maximize", "minimize"]
 
 
@@ -73,12 +76,15 @@ class Policy:
     pack_items: int = 16
     finals: FinalRules | None = None
 
-    @property
-    def search_s(self) -> float | None:
-        """The part of ``timeout_s`` that the search may use: finalists need the rest."""
+    def search_s(self, winner_s: float) -> float | None:
+        """The part of ``timeout_s`` that the search may use; the finalists get the rest.
+
+        ``winner_s``: seconds that the incumbent took. Where trials are so long that one would not
+        fit into the finalists' share, that share grows: an estimate is worth more than a trial.
+        """
         if self.timeout_s is None or self.finals is None:
             return self.timeout_s
-        return self.timeout_s * (1 - FINALS_SHARE)
+        return self.timeout_s - max(self.timeout_s * FINALS_SHARE, 1.5 * winner_s + RESTART_S)
 
     def better(self, score: float, than: float | None) -> bool:
         """Whether a score beats another in the objective's direction."""
@@ -94,6 +100,7 @@ class Standing:
     Attributes:
         ended: trials that count against the budget.
         live: trials waiting or running.
+        best_s: wall seconds of the best one; 0 before there is one.
         since_best: completed trials since the best one, itself excluded.
         elapsed_s: wall seconds with a driver, over all runs.
         exhausted: the space has no further configuration.
@@ -105,6 +112,7 @@ class Standing:
     completed: int
     failed: int
     best: float | None
+    best_s: float
     since_best: int
     elapsed_s: float
     exhausted: bool
@@ -123,9 +131,10 @@ def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None
         return _completed(standing, f"all {policy.budget} trials ended")
     if standing.exhausted and not standing.live:
         return _completed(standing, f"the space has only {standing.ended} configurations")
-    if policy.search_s is not None and standing.elapsed_s >= policy.search_s:
-        kept = f" but for the {FINALS_SHARE:.0%} kept for finalists" if policy.finals else ""
-        return _completed(standing, f"the time budget of {policy.timeout_s:g} s is used up{kept}")
+    limit = policy.search_s(standing.best_s)
+    if limit is not None and standing.elapsed_s >= limit:
+        whose = "the search's part of the" if policy.finals else "the"
+        return _completed(standing, f"{whose} time budget of {policy.timeout_s:g} s is used up")
     if standing.best is not None:
         if stop.metric is not None and not policy.better(stop.metric, standing.best):
             return "completed", f"{policy.objective} reached {stop.metric:g}"

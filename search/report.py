@@ -146,7 +146,7 @@ def _estimate(view: SweepView) -> Iterator[RenderableType]:
     """What the winner will do on data nobody has looked at, as far as that can be known."""
     found = view.finals.estimate
     if found is None:
-        why = view.finals.failure or "no winner was scored on fresh folds"
+        why = view.finals.failure or "the winner was not scored on fresh folds before the end"
         yield _line("estimate", Text(f"none: {why}", "yellow"))
         return
     ends = f"[{score(found.interval.low)}, {score(found.interval.high)}]"

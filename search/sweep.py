@@ -109,11 +109,11 @@ class Sweep:
         if self.learning.at_boundary(self._exhausted):
             self.learning.learn()
         over = verdict(self.policy, self.standing(event.time))
-        if over is None:
-            return out
-        if over[0] == "completed" and self.policy.finals is not None and self.best is not None:
-            return out + self._begin_finals(over[1], event.time)
-        return out + self._finish(*over, event.time)
+        if over and over[0] == "completed" and self.policy.finals and self.best:
+            out += self._begin_finals(over[1], event.time)
+        elif over:
+            out += self._finish(*over, event.time)
+        return out
 
     def _begin_finals(self, reason: str, now: float) -> list[Instruction]:
         """The search is over, the sweep is not: the best few compete."""
@@ -130,7 +130,7 @@ class Sweep:
         limit = self.policy.timeout_s
         late = limit is not None and self.standing(event.time).elapsed_s >= limit
         if finals.over or late:
-            return out + self._finish("completed", finals.reason, event.time)
+            out += self._finish("completed", finals.reason, event.time)
         return out
 
     def standing(self, now: float) -> Standing:
@@ -141,6 +141,7 @@ class Sweep:
             completed=self.trials.count("completed"),
             failed=self.learning.failed,
             best=self.best.score if self.best else None,
+            best_s=self.best.wall_s if self.best else 0.0,
             since_best=self.learning.since_best,
             elapsed_s=self._earlier_s + now - self._started_at,
             exhausted=self._exhausted,

@@ -99,7 +99,7 @@ def test_no_holdout_is_said():
 
 def test_the_selection_score_is_called_optimistic(whole):
     """With how many it was chosen from."""
-    assert "selection score, chosen as best of 3: optimistic" in report_text(whole)
+    assert "selection score, best of 3 on the same folds: optimistic" in report_text(whole)
 
 
 @pytest.mark.parametrize(("value", "said"), [(0.2393, True), (0.2, True), (0.3, False)])
