@@ -75,8 +75,8 @@ class Holdout(Section):
     """``[holdout]``: rows that are locked away before the search."""
 
     test_size: TestSize = Field(default="auto", description="share of the rows; false for none")
-    source: Annotated[None, only(None, "to leave it out")] = Field(
-        default=None, description="own test rows (not built yet)"
+    source: Text | None = Field(
+        default=None, description="own test rows instead: a table like that of [data]"
     )
     looks: Count = Field(default=10, description="how often the locked rows may be looked at")
 

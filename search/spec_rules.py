@@ -27,6 +27,7 @@ def broken_rules(tree: Mapping[str, Any]) -> dict[Place, str]:
         _target,
         _columns,
         _splitter,
+        _holdout,
         _names,
         _spaces,
         _conditions,
@@ -84,6 +85,17 @@ def _splitter(tree: Mapping[str, Any]) -> Iterator[Problem]:
         )
     if splitter in given and (_part(tree, "data") or {}).get(f"{splitter}_column") is None:
         yield place, f"{shown(splitter)} needs {splitter}_column in [data]"
+
+
+def _holdout(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Locked rows come from the table or from a file of their own."""
+    part = _part(tree, "holdout") or {}
+    if _part(part, "source") is not None and part.get("test_size", "auto") not in ("auto", BROKEN):
+        yield (
+            ("holdout", "test_size"),
+            f"{shown(part['test_size'])} beside source, whose rows are the hold-out; "
+            "take one of them out",
+        )
 
 
 def _names(tree: Mapping[str, Any]) -> Iterator[Problem]:

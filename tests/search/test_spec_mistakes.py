@@ -80,6 +80,11 @@ MISTAKES = {
     "true for a number": (a_spec(search={"seed": True}), "$.search.seed", "a whole number"),
     "no trials": (a_spec(search={"trials": 0}), "$.search.trials", "at least 1"),
     "one fold": (a_spec(evaluate={"folds": 1}), "$.evaluate.folds", "at least 2"),
+    "two hold-outs": (
+        a_spec(holdout={"test_size": 0.2, "source": "test.csv"}),
+        "$.holdout.test_size",
+        "beside source",
+    ),
     "all held out": (a_spec(holdout={"test_size": 1}), "$.holdout.test_size", "false for no"),
     "true held out": (a_spec(holdout={"test_size": True}), "$.holdout.test_size", "a share"),
     "text for a list": (a_spec(evaluate={"metrics": "f1"}), "$.evaluate.metrics", "a list"),
@@ -246,7 +251,6 @@ def test_junk_is_a_problem_and_never_a_crash(junk):
         ("search", "stop_when", {"converged": True}, "false"),
         ("evaluate", "threshold", 0.3, "0.5"),
         ("evaluate", "threshold", {"maximize": "f1"}, "0.5"),
-        ("holdout", "source", "test.csv", "leave it out"),
         ("resources", "gpus_per_trial", 1, "0"),
     ],
 )
