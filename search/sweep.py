@@ -6,7 +6,7 @@ replayed and tested without running a fit.
 
 from collections import deque
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from evaluators.types import Failure
@@ -127,8 +127,7 @@ class Sweep:
     def _compared(self, finals: Finals, event: Event) -> list[Instruction]:
         """An event while finalists are scored; whatever is late from the search counts no more."""
         out = finals.handle(event)
-        limit = self.policy.timeout_s
-        late = limit is not None and self.standing(event.time).elapsed_s >= limit
+        late = self.standing(event.time).elapsed_s >= (self.policy.timeout_s or inf)
         if finals.over or late:
             out += self._finish("completed", finals.reason, event.time)
         return out
