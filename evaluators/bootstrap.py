@@ -153,5 +153,7 @@ def _multinomial(generator: np.random.Generator, size: int, draws: int) -> Ints:
 
     Ten times as fast as the generator's own ``multinomial``, which makes a binomial for each.
     """
-    picked = generator.integers(0, size, (draws, size), dtype=np.int32)
-    return np.stack([np.bincount(each, minlength=size) for each in picked])
+    times = np.empty((draws, size), dtype=np.int32)
+    for each in times:
+        each[:] = np.bincount(generator.integers(0, size, size, dtype=np.int32), minlength=size)
+    return times

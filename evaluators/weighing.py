@@ -13,11 +13,13 @@ most 0.2% of its width for ROC AUC and average precision, and by 1.1% for metric
 (benchmarks/bootstrap_cost.py), where the draws themselves leave them uncertain by some 3%.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array
 
 from evaluators import metric_functions as formula
 from evaluators.errors import MetricError
@@ -28,13 +30,15 @@ from evaluators.scored_rows import ScoredRows
 from evaluators.scoring import value_of
 from evaluators.types import Floats, Ints
 
-#: Most bins of one ranking.
+#: Most bins of one trial's ranking, over all folds or repeats that are ranked by themselves; and
+#: how many each of those has at least.
 BINS = 2048
+FEWEST_BINS = 256
 
 #: (units, draws) int32: how often each row was drawn.
 Weights = NDArray[np.int32]
 
-#: From weights to one value a draw.
+#: From weights to one value a draw, or to those of several parts.
 Weigh = Callable[[Weights], Floats]
 
 
@@ -48,13 +52,12 @@ def weigher(metric: Metric, scored: OutOfFold, units: Ints, bins: int = BINS) ->
     if np.isnan(exact):
         return lambda weights: np.full(weights.shape[1], np.nan)
     unit = np.searchsorted(units, scored.rows)
-    parts = [
-        _of_part(metric, scored, index, unit[index], len(units), bins)
-        for index in scored.parts(metric)
-    ]
+    indices = scored.parts(metric)
+    parts = [(scored.part(index), unit[index]) for index in indices]
+    weigh_parts = _weigher_of_parts(metric, parts, len(units), bins)
 
     def together(weights: Weights) -> Floats:
-        return _mean_of_known(np.stack([part(weights) for part in parts]))
+        return _mean_of_known(weigh_parts(weights))
 
     moved = exact - float(together(np.ones((len(units), 1), dtype=np.int32))[0])
     return lambda weights: together(weights) + moved
@@ -65,18 +68,20 @@ def resampled(metric: Metric) -> bool:
     return metric.reads not in ("counts", "curve") and metric.function not in _LOSSES
 
 
-def _of_part(
-    metric: Metric, scored: OutOfFold, index: Ints, unit: Ints, units: int, bins: int
+def _weigher_of_parts(
+    metric: Metric, parts: Sequence[tuple[ScoredRows, Ints]], units: int, bins: int
 ) -> Weigh:
-    """The metric on one part of the table; ``unit`` of each row of the part."""
-    rows = scored.part(index)
-    if metric.reads == "counts":
-        return _of_counts(metric, rows, unit, units)
+    """(parts, draws) of the metric; each part comes with the unit of each of its rows."""
     if metric.reads == "curve":
-        return _of_curves(metric, rows, unit, units, bins)
-    if metric.function in _LOSSES:
-        return _of_losses(_LOSSES[metric.function](rows.target, rows.output), unit, units)
-    return _of_rows(metric, rows, unit)
+        return _of_curves(metric, parts, units, bins)
+    if metric.reads == "counts":
+        each = [_of_counts(metric, rows, unit, units) for rows, unit in parts]
+    elif metric.function in _LOSSES:
+        losses = _LOSSES[metric.function]
+        each = [_of_losses(losses(rows.target, rows.output), unit, units) for rows, unit in parts]
+    else:
+        each = [_of_rows(metric, rows, unit) for rows, unit in parts]
+    return lambda weights: np.stack([one(weights) for one in each])
 
 
 def _of_counts(metric: Metric, rows: ScoredRows, unit: Ints, units: int) -> Weigh:
@@ -85,40 +90,64 @@ def _of_counts(metric: Metric, rows: ScoredRows, unit: Ints, units: int) -> Weig
 
     def values(weights: Weights) -> Floats:
         counts = (cells @ weights).T.astype(np.float64).reshape(-1, classes, classes)
-        return np.array([metric.function(each) if each.any() else np.nan for each in counts])
+        there = counts.any(axis=(1, 2))
+        found: Floats = np.full(len(counts), np.nan)
+        found[there] = metric.function(counts[there])
+        return found
 
     return values
 
 
-def _of_curves(metric: Metric, rows: ScoredRows, unit: Ints, units: int, bins: int) -> Weigh:
-    """Binary: one curve, of class 1. More classes: the mean over each against the rest."""
-    scores = [rows.output] if rows.output.ndim == 1 else list(rows.output.T)
-    codes = [1] if rows.output.ndim == 1 else list(range(rows.classes))
-    each = [
-        _of_curve(metric, rows.target == code, score, unit, units, bins)
-        for code, score in zip(codes, scores, strict=True)
-    ]
-    return lambda weights: np.mean([one(weights) for one in each], axis=0)
-
-
-def _of_curve(
-    metric: Metric, positive: NDArray[np.bool_], score: Floats, unit: Ints, units: int, bins: int
+def _of_curves(
+    metric: Metric, parts: Sequence[tuple[ScoredRows, Ints]], units: int, bins: int
 ) -> Weigh:
-    place = _places(positive, score, bins)
-    number = int(place.max()) + 1
-    cells = _cells(place + number * positive, 2 * number, unit, units)
+    """Every ranking in one product: the cells of all parts and classes one below the other."""
+    # A mean over parts needs fewer bins in each: its error stays as small beside its spread.
+    bins = max(bins // len(parts), min(bins, FEWEST_BINS))
+    cells, starts = [], [0]
+    for rows, _ in parts:
+        binary = rows.output.ndim == 1
+        for code in (1,) if binary else range(rows.classes):
+            positive = rows.target == code
+            place = _places(positive, rows.output if binary else rows.output[:, code], bins)
+            number = int(place.max()) + 1
+            cells.append(starts[-1] + place + number * positive)
+            starts.append(starts[-1] + 2 * number)
+    rankings = len(cells) // len(parts)
+    unit = np.concatenate([unit for _, unit in parts for _ in range(rankings)])
+    incidence = _cells(np.concatenate(cells), starts[-1], unit, units)
+    value = _roc_auc if metric.function is formula.roc_auc else partial(_of_each_curve, metric)
 
     def values(weights: Weights) -> Floats:
-        # (draws, 2, bins), contiguous along the bins that the sums run over
-        drawn = (cells @ weights).T.reshape(-1, 2, number)
-        alarms, hits = np.cumsum(drawn, axis=2, dtype=np.float64).transpose(1, 0, 2)
-        there = drawn.any(axis=1)
-        return np.array([
-            metric.function(Curve(hit[seen], alarm[seen])) if seen.any() else np.nan
-            for hit, alarm, seen in zip(hits, alarms, there, strict=True)
-        ])  # fmt: skip
+        drawn = incidence @ weights
+        each = [value(*np.split(drawn[one:end], 2)) for one, end in pairwise(starts)]
+        means: Floats = np.reshape(each, (len(parts), rankings, -1)).mean(axis=1)
+        return means
 
     return values
+
+
+def _of_each_curve(metric: Metric, negatives: Weights, positives: Weights) -> Floats:
+    """(draws,) from (bins, draws) counts of the two classes, the highest scores first."""
+    alarms, hits = (np.cumsum(part.T, axis=1, dtype=np.float64) for part in (negatives, positives))
+    there = (negatives + positives).T > 0
+    return np.array([
+        metric.function(Curve(hit[seen], alarm[seen])) if seen.any() else np.nan
+        for hit, alarm, seen in zip(hits, alarms, there, strict=True)
+    ])  # fmt: skip
+
+
+def _roc_auc(negatives: Weights, positives: Weights) -> Floats:
+    """The same for ROC AUC without a call for each draw: it is asked for fold by fold.
+
+    Each negative counts the positives above it and half of those beside it.
+    """
+    above = np.cumsum(positives, axis=0, dtype=np.float64)
+    pairs = above[-1] * negatives.sum(axis=0)
+    above -= positives / 2
+    found: Floats = np.full(len(pairs), np.nan)
+    np.divide(np.einsum("bd,bd->d", above, negatives), pairs, out=found, where=pairs > 0)
+    return found
 
 
 def _places(positive: NDArray[np.bool_], score: Floats, bins: int) -> Ints:
@@ -142,7 +171,7 @@ def _places(positive: NDArray[np.bool_], score: Floats, bins: int) -> Ints:
 
 def _of_losses(loss: Floats, unit: Ints, units: int) -> Weigh:
     """A mean over rows."""
-    sums = csr_array((loss, (np.zeros_like(unit), unit)), shape=(1, units))
+    sums = csc_array((loss, (np.zeros_like(unit), unit)), shape=(1, units))
     times = _cells(np.zeros_like(unit), 1, unit, units)
 
     def values(weights: Weights) -> Floats:
@@ -170,10 +199,13 @@ def _of_rows(metric: Metric, rows: ScoredRows, unit: Ints) -> Weigh:
     return lambda weights: np.array([value(times) for times in weights.T])
 
 
-def _cells(cell: Ints, cells: int, unit: Ints, units: int) -> csr_array:
-    """(cells, units): how often each unit is in each cell; whole numbers stay exact."""
+def _cells(cell: Ints, cells: int, unit: Ints, units: int) -> csc_array:
+    """(cells, units): how often each unit is in each cell; whole numbers stay exact.
+
+    By columns: the weights are then read once from end to end, four times as fast as by rows.
+    """
     ones = np.ones(len(cell), dtype=np.int32)
-    return csr_array((ones, (cell, unit)), shape=(cells, units))
+    return csc_array((ones, (cell, unit)), shape=(cells, units))
 
 
 def _mean_of_known(values: Floats) -> Floats:
