@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.metrics import Metric
+from evaluators.metrics import Metric, tuned_name
 from evaluators.models import ModelRecipe, build, classify_failure, load_library
 from evaluators.oof import encode
 from evaluators.profiler import Profiler
 from evaluators.scoring import notices, score_fold, score_trial
+from evaluators.thresholds import Tuned, tuned
 from evaluators.types import (
     Configuration,
     Dataset,
@@ -44,6 +45,9 @@ class Assignment:
         fit_seconds: limit of wall seconds for one trial (all folds), or None.
         memory_mb: limit of own memory for one trial in units of 2**20 bytes, or None.
         keep_oof: whether out-of-fold outputs are returned.
+        cut: a probability above which binary data is labelled 1; None for the default.
+        tune: the label metric that binary data's thresholds are tuned for; None: none is tuned.
+        tuned_objective: whether the objective is ``metrics[0]`` at the tuned thresholds.
     """
 
     recipes: Mapping[str, ModelRecipe]
@@ -53,6 +57,15 @@ class Assignment:
     fit_seconds: float | None = None
     memory_mb: float | None = None
     keep_oof: bool = True
+    cut: float | None = None
+    tune: Metric | None = None
+    tuned_objective: bool = False
+
+    @property
+    def objective(self) -> Metric:
+        """What ranks trials, named as its scores are."""
+        first = self.metrics[0]
+        return replace(first, name=tuned_name(first.name)) if self.tuned_objective else first
 
 
 class Evaluator:
@@ -156,36 +169,55 @@ class Evaluator:
                 model.fit(train_values, train_target, sample_weight=weight)
             with meter.phase("score"):
                 output, kind = outputs(model, test_values, len(data.classes))
-                scores, confusion = score_fold(task.metrics, data.target[split.test], output, kind)
-        return FoldResult(number, scores, confusion, meter.resources, output, kind)
+                shift = model.log_prior_shift
+                scores, confusion = score_fold(
+                    task.metrics, data.target[split.test], output, kind, cut=task.cut,
+                    log_prior_shift=shift,
+                )  # fmt: skip
+        return FoldResult(
+            number, scores, confusion, meter.resources, output, kind, task.cut, shift
+        )  # fmt: skip
 
     def _scored(self, run: "_Run") -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
-        metrics, target, folds = self.assignment.metrics, self.dataset.target, run.folds
-        scores, by_fold, confusion = score_trial(metrics, target, run.splits, folds)
-        found = notices(metrics, target, run.splits, folds)
+        task, target, folds = self.assignment, self.dataset.target, run.folds
+        scores, by_fold, confusion = score_trial(task.metrics, target, run.splits, folds)
+        if task.tune is not None:
+            run.tuned = tuned(task.tune, target, run.splits, folds, task.metrics)
+            scores, by_fold = scores | run.tuned.scores, by_fold | run.tuned.by_fold
+        found = notices(task.metrics, target, run.splits, folds, tuned=task.tune is not None)
         told = [*(f"{each.code}: {each.message}" for each in found), *run.said]
-        objective = metrics[0].name
+        objective = task.objective.name
         failure = None
         if not np.isfinite(scores[objective]):
             values = enumerate(by_fold[objective], start=1)
             undefined = [str(number) for number, score in values if not np.isfinite(score)]
             where = f" on fold {', '.join(undefined)}" if undefined else ""
             failure = Failure("numeric", f"{objective} is undefined{where}")
-        oof = encode(run.splits, folds) if self.assignment.keep_oof else None
-        cost = _sum([fold.resources for fold in folds])
-        kept = tuple(told[:WARNINGS_KEPT])
-        return Outcome(scores, by_fold, confusion, cost, oof, kept, failure)
+        return Outcome(
+            scores,
+            by_fold,
+            confusion,
+            _sum([fold.resources for fold in folds]),
+            encode(run.splits, folds) if task.keep_oof else None,
+            tuple(told[:WARNINGS_KEPT]),
+            failure,
+            kind=folds[0].kind,
+            threshold=None if run.tuned is None else run.tuned.final,
+            tuned_confusion=() if run.tuned is None else run.tuned.confusion,
+        )
 
     def _interval(self, run: "_Run", outcome: Outcome) -> Interval:
         """Of the objective."""
         from evaluators.bootstrap import out_of_fold
         from evaluators.estimate import estimate_interval  # scipy's functions are for one job only
 
-        objective, data = self.assignment.metrics[0], self.dataset
-        score, by_fold = outcome.scores[objective.name], outcome.folds[objective.name]
-        scored = out_of_fold(data.target, run.splits, run.folds)
-        return estimate_interval(objective, score, by_fold, scored, run.splits, data.groups)
+        task, data, labels = self.assignment, self.dataset, None
+        if task.tuned_objective and run.tuned is not None:
+            labels = np.concatenate(run.tuned.labels)
+        score, by_fold = outcome.scores[task.objective.name], outcome.folds[task.objective.name]
+        scored = out_of_fold(data.target, run.splits, run.folds, labels)
+        return estimate_interval(task.objective, score, by_fold, scored, run.splits, data.groups)
 
     def _failed(self, run: "_Run", failure: Failure) -> Outcome:
         """What is known of a trial that did not finish, the failing fold's cost included."""
@@ -212,6 +244,7 @@ class _Run:
         self.splits = splits
         self.limit_s = limit_s
         self.folds: list[FoldResult] = []
+        self.tuned: Tuned | None = None
         self.said: dict[str, None] = {}
         self.busy_s = 0.0
         self.meter = Profiler()

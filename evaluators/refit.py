@@ -10,8 +10,9 @@ from evaluators.columns import encode, matrix
 from evaluators.crossval import Assignment, outputs
 from evaluators.errors import DataError
 from evaluators.models import build
+from evaluators.prior import corrected
 from evaluators.scoring import labels_of
-from evaluators.types import Column, Configuration, Dataset, Floats
+from evaluators.types import Column, Configuration, Dataset, Floats, ScoreKind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,24 +22,37 @@ class FittedModel:
     Attributes:
         model: the fitted estimator, preprocessing included; it takes encoded matrices.
         classes: labels by code; in binary data the second is the positive class.
+        threshold: binary data is labelled positive where the model's own output (``outputs``) is
+            above it; None for the default. It is the one a trial records, on the same scale.
     """
 
     model: Any
     columns: tuple[Column, ...]
     classes: tuple[str, ...]
+    threshold: float | None = None
 
     def __repr__(self) -> str:
         return f"<FittedModel {self.model!r:.60} on {len(self.columns)} columns>"
 
     def predict(self, frame: pd.DataFrame) -> Any:
-        """(rows,) labels as text, at the default threshold."""
-        output, kind = outputs(self.model, self._encoded(frame), len(self.classes))
-        return np.asarray(self.classes, dtype=object)[labels_of(output, kind)]
+        """(rows,) labels as text, at ``threshold``."""
+        output, kind = self.outputs(frame)
+        return np.asarray(self.classes, dtype=object)[labels_of(output, kind, self.threshold)]
 
     def predict_proba(self, frame: pd.DataFrame) -> Floats:
-        """(rows, classes) probabilities in the order of ``classes``."""
-        probabilities: Floats = self.model.predict_proba(self._encoded(frame))
-        return probabilities
+        """(rows, classes) probabilities in the order of ``classes``.
+
+        Class weights and resampling are taken out of them again (``evaluators.prior``), so they
+        are not what labels are cut by.
+        """
+        return corrected(self.model.predict_proba(self._encoded(frame)), self.model.log_prior_shift)
+
+    def outputs(self, frame: pd.DataFrame) -> tuple[Floats, ScoreKind]:
+        """What the model itself says, as out-of-fold outputs are recorded, and how to read it.
+
+        (rows,) of the positive class if binary, else (rows, classes).
+        """
+        return outputs(self.model, self._encoded(frame), len(self.classes))
 
     def _encoded(self, frame: pd.DataFrame) -> Floats:
         """The training columns of a new table; a level never seen counts as missing.
@@ -74,11 +88,20 @@ def _recoded(found: Any, levels: tuple[str, ...]) -> Floats:
     return recoded
 
 
-def refit(assignment: Assignment, dataset: Dataset, configuration: Configuration) -> FittedModel:
-    """Fit one configuration on all rows of ``dataset``."""
+def refit(
+    assignment: Assignment,
+    dataset: Dataset,
+    configuration: Configuration,
+    threshold: float | None = None,
+) -> FittedModel:
+    """Fit one configuration on all rows of ``dataset``.
+
+    ``threshold``: where its labels are cut; without one at the number that the spec gave, if any.
+    """
     model = build(
         assignment.recipes[configuration.model], configuration.params, dataset.columns,
         dataset.classes, dataset.target, threads=assignment.threads, seed=assignment.seed,
     )  # fmt: skip
     model.fit(dataset.values, dataset.target, sample_weight=dataset.weight)
-    return FittedModel(model, dataset.columns, dataset.classes)
+    cut = assignment.cut if threshold is None else threshold
+    return FittedModel(model, dataset.columns, dataset.classes, cut)
