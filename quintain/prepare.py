@@ -19,14 +19,15 @@ from evaluators.baseline import Baseline, baseline
 from evaluators.crossval import Assignment
 from evaluators.data import load
 from evaluators.errors import QuintainError
-from evaluators.holdout import locked_rows
 from evaluators.metrics import Metric, default_metric, resolve, standard_set
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
 from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, make_splits, natural_splitter
 from evaluators.types import Dataset, ScoreKind, Split, Warned
+from quintain.locking import Division, divide
 from search.errors import SpecError
 from search.policy import FinalRules, Policy, StopRules
+from search.records import Records
 from search.space import Choice, Space
 from search.spec import Spec, folds_key, read_spec, space_of
 
@@ -40,7 +41,7 @@ class Prepared:
     spec: Spec
     space: Space
     dataset: Dataset
-    rows_locked: int
+    division: Division
     plan: SplitPlan
     splits: list[Split]
     assignment: Assignment
@@ -62,7 +63,13 @@ class Prepared:
         """The user's own files by name, and a digest of what stands in them."""
         evaluate, spec = self.spec.evaluate, self.spec
         named: list[str | None] = [block.estimator for block in spec.model]
-        named += [spec.data.source, evaluate.splitter, evaluate.metric, *(evaluate.metrics or ())]
+        named += [
+            spec.data.source,
+            spec.holdout.source,
+            evaluate.splitter,
+            evaluate.metric,
+            *(evaluate.metrics or ()),
+        ]
         files = {str(name).rpartition(":")[0] for name in named if ".py:" in str(name)}
         return {
             file: hashlib.sha256((spec.folder / file).read_bytes()).hexdigest()[:16]
@@ -96,7 +103,6 @@ class Prepared:
             "classes": list(data.classes),
             "columns": [column.name for column in data.columns],
             "rows_searched": data.rows,
-            "rows_locked": self.rows_locked,
             "fingerprint": data.fingerprint,
             "table": data.table,
             "folds": len(self.splits) // spec.evaluate.repeats,
@@ -108,17 +114,27 @@ class Prepared:
             "machine": machine(),
             "budget": spec.search.trials,
             "seed": spec.search.seed,
+            **self.division.header,
         }
 
 
-def prepare(spec: Spec, data: Any = None) -> Prepared:
+def prepare(
+    spec: Spec,
+    data: Any = None,
+    store: Records | None = None,
+    header: Mapping[str, Any] | None = None,
+) -> Prepared:
     """Read the data, lock the hold-out, make folds, resolve metrics and models.
 
-    ``data``: a DataFrame or (X, y) in place of the spec's source.
+    Args:
+        spec: what is asked for.
+        data: a DataFrame or (X, y) in place of the spec's source.
+        store: whose hold-outs are kept back from the search; it is only read.
+        header: of the sweep, where it is there already, see ``quintain.locking.divide``.
     """
     recipes, whole, metrics = _resolved(spec, data)
-    development, locked, lock_warnings = locked_rows(whole, spec.holdout.test_size)
-    dataset = whole if not len(locked) else whole.take(development)
+    division = divide(spec, whole, store, header)
+    dataset = division.development
     _check_weights(spec, recipes, dataset)
     _check_outputs(metrics[0], recipes, dataset)
     plan = _plan(spec, dataset)
@@ -129,9 +145,9 @@ def prepare(spec: Spec, data: Any = None) -> Prepared:
         fit_seconds=spec.search.trial_timeout, memory_mb=resources.memory_limit_mb,
     )  # fmt: skip
     return Prepared(
-        spec, space_of(spec), dataset, len(locked), plan, splits, assignment,
+        spec, space_of(spec), dataset, division, plan, splits, assignment,
         baseline(metrics, dataset, splits),
-        (*dataset.warnings, *lock_warnings, *split_warnings, *_grid_warnings(spec)),
+        (*dataset.warnings, *division.warnings, *split_warnings, *_grid_warnings(spec)),
     )  # fmt: skip
 
 
