@@ -15,6 +15,7 @@ from evaluators.fingerprint import Hashes, fingerprint, keyed, row_hashes, value
 from evaluators.identity import identify
 from evaluators.labels import encode_target
 from evaluators.reading import Source, Table, describe, listed, nearest, read_frame, refuse_twins
+from evaluators.suspicion import unused_time
 from evaluators.types import Column, Dataset, Floats, Ints, Warned
 
 __all__ = ["load", "nested_sample", "read_frame"]
@@ -89,6 +90,8 @@ def load(
         names=known.names,
     )
     found += oddities(features)
+    if time_column is None:
+        found += unused_time(features)
     return _finished(dataset, found, rows, seed, where)
 
 

@@ -1,0 +1,185 @@
+"""What looks wrong before a sweep: a feature, a column left without its role, the objective.
+
+Each check is one warning with a figure and what to do. None may cry wolf: on clean tables each
+fires in fewer than 5 of 100 (``benchmarks/guard_alarms.py`` measures it), and where a check could
+not keep to that it asks for more before it speaks.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from evaluators.columns import Encoded
+from evaluators.metrics import Metric
+from evaluators.separation import separations
+from evaluators.types import Dataset, Floats, Ints, Warned
+
+#: A constant answer with this score leaves the objective too little room to tell models apart.
+_HIGH_FOR_A_CONSTANT = 0.8
+#: The AUC of a leak, how many leaks are told from a table that is simply easy, and how many times
+#: further than theirs all other features must be from separating the classes. On 143 KEEL tables:
+#: 20 have a feature at 0.98, 2 have one that stands out like this.
+_LEAK = 0.98
+_MOST_LEAKS = 3
+_TIMES_WORSE = 5
+_TIME_NAME = re.compile(
+    r"(.*[_ .-])?(date|time|datetime|timestamp|ts)|.*[_ .-](at|on)", re.IGNORECASE
+)
+_SLASHED_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
+#: Seconds, milliseconds, microseconds and nanoseconds since 1970, from 1985 to 2128.
+_EPOCHS = tuple((5e8 * unit, 5e9 * unit) for unit in (1, 1e3, 1e6, 1e9))
+_DAYS = (18000101, 22001231)  # 20260131
+_YEARS = (1800, 2200)
+_MOMENTS_TO_JUDGE = 20
+_GROUP_NAME = re.compile(r"(?i:(.*[_ .-])?id)|.*[a-z0-9](Id|ID)")
+_GROUPS_TO_JUDGE = 20
+_SHUFFLES = 20
+_SHUFFLES_APART = 5.0
+
+
+def suspicions(dataset: Dataset, objective: Metric, constant: float) -> tuple[Warned, ...]:
+    """Warnings on rows about to be searched.
+
+    ``constant``: what the best constant answer scores in the objective (``evaluators.baseline``).
+    """
+    return (
+        *_pleased_by_constants(dataset, objective, constant),
+        *_leaks(dataset),
+        *_unused_groups(dataset),
+    )
+
+
+def unused_time(features: Sequence[Encoded]) -> tuple[Warned, ...]:
+    """A word on features that tell when a row was made, for a table without a time column."""
+    named = {feature.name.lower(): feature for feature in features}
+    found = [feature.name for feature in features if _tells_time(feature)]
+    if "year" in named and "month" in named and _within(named["year"].array, *_YEARS):
+        found += [named["year"].name, named["month"].name]
+    if not found:
+        return ()
+    text = (
+        f"{_listed(found)} {'tells' if len(found) == 1 else 'tell'} the time of a row, and folds "
+        f"take no notice of it: if you will predict later rows than you train on, set "
+        f"data.time_column, or scores flatter; if not, leave it out: {_drop(found)}"
+    )
+    return (Warned("time_column_ignored", text, float(len(found))),)
+
+
+def _tells_time(feature: Encoded) -> bool:
+    """A date; or a number or text named like one that can be one."""
+    array = feature.array
+    if feature.levels is not None:
+        return all(_SLASHED_DATE.fullmatch(level) for level in feature.levels)
+    known = array[~np.isnan(array)]
+    if not len(known) or known.min() == known.max():
+        return False
+    if feature.date:
+        return True
+    if not _TIME_NAME.fullmatch(feature.name) or array.dtype.kind == "b":
+        return False
+    if any(_within(array, low, high) for low, high in (*_EPOCHS, _DAYS)):
+        return True
+    steps = np.diff(array)  # rows in order of time, or the latest first
+    in_order = (steps >= 0).all() or (steps <= 0).all()
+    return bool(in_order and np.count_nonzero(steps) >= _MOMENTS_TO_JUDGE)
+
+
+def _within(array: Floats, low: float, high: float) -> bool:
+    known = array[~np.isnan(array)]
+    return bool(len(known) and (known >= low).all() and (known <= high).all())
+
+
+def _pleased_by_constants(
+    dataset: Dataset, objective: Metric, constant: float
+) -> tuple[Warned, ...]:
+    """An objective in shares, such as accuracy on skewed data, that a constant answer satisfies."""
+    if objective.direction != "maximize" or objective.bounds[1] != 1:
+        return ()
+    if not constant >= _HIGH_FOR_A_CONSTANT:  # NaN is not high
+        return ()
+    counts = np.bincount(dataset.target)
+    common = int(np.argmax(counts))
+    text = (
+        f"{objective.name} is the objective, and the same answer for every row scores "
+        f"{constant:.3f} in it ({counts[common] / dataset.rows:.1%} of the rows are "
+        f"{dataset.classes[common]!r}): models hardly differ; set evaluate.metric to one that "
+        f"sees the rare class, such as balanced_accuracy, average_precision or f1"
+    )
+    return (Warned("accuracy_on_skewed", text, constant),)
+
+
+def _leaks(dataset: Dataset) -> tuple[Warned, ...]:
+    """Up to three features that each separate the classes while all others are far from it."""
+    auc = separations(dataset)
+    # So few rows cannot tell a smaller distance from none.
+    least = 0.5 / np.bincount(dataset.target).min()
+    short = np.maximum(1 - auc, least)
+    suspects = np.flatnonzero(auc >= _LEAK)
+    others = np.delete(short, suspects)
+    if not 0 < len(suspects) <= _MOST_LEAKS:
+        return ()
+    if min(others, default=0.5) < _TIMES_WORSE * short[suspects].max():
+        return ()
+    suspects = suspects[np.argsort(-auc[suspects], kind="stable")]
+    names = [dataset.columns[place].name for place in suspects]
+    told = ", ".join(
+        f"{name!r} (AUC {auc[place]:.3f})" for name, place in zip(names, suspects, strict=True)
+    )
+    each = "each of " if len(names) > 1 else ""
+    beside = f"; the best other feature reaches {1 - others.min():.3f}" if len(others) else ""
+    text = (
+        f"{each}{told} alone separates the classes{beside}; what is known only once the label is "
+        f"known must go: {_drop(names)}"
+    )
+    return (Warned("leaky_feature", text, float(auc[suspects[0]])),)
+
+
+def _unused_groups(dataset: Dataset) -> tuple[Warned, ...]:
+    """A feature named like an id whose rows of one value share their label more than by chance."""
+    if dataset.groups is not None or dataset.time is not None:
+        return ()
+    found = []
+    for place, column in enumerate(dataset.columns):
+        if not _GROUP_NAME.fullmatch(column.name):
+            continue
+        known = ~np.isnan(dataset.values[:, place])
+        _, codes = np.unique(dataset.values[known, place], return_inverse=True)
+        groups = int(codes.max(initial=-1)) + 1
+        if not _GROUPS_TO_JUDGE <= groups <= len(codes) / 2:
+            continue
+        if _clustering(codes, dataset.target[known]) > _SHUFFLES_APART:
+            found.append((column.name, groups, len(codes) / groups))
+    return tuple(
+        Warned(
+            "group_column_ignored",
+            f"{name!r} has {groups} values of {mean:.1f} rows each, which share their labels more "
+            f"than by chance: if a new row will bring a new {name}, set data.group_column = "
+            f"{json.dumps(name)}, or scores flatter",
+            mean,
+        )
+        for name, groups, mean in found
+    )
+
+
+def _clustering(codes: Ints, target: Ints) -> float:
+    """How far labels agree within codes, in standard deviations of shuffled labels."""
+    classes, size = int(target.max()) + 1, np.bincount(codes)
+
+    def agreement(labels: Ints) -> float:
+        counts = np.bincount(codes * classes + labels, minlength=len(size) * classes)
+        return float((counts.reshape(-1, classes) ** 2 / size[:, None]).sum())
+
+    generator = np.random.default_rng(0)
+    chance = [agreement(generator.permutation(target)) for _ in range(_SHUFFLES)]
+    spread = float(np.std(chance))
+    return (agreement(target) - float(np.mean(chance))) / spread if spread else 0.0
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _drop(names: Sequence[str]) -> str:
+    return f"data.drop = {json.dumps(list(names), ensure_ascii=False)}"
