@@ -1,26 +1,20 @@
 """Running and resuming sweeps: the one way that the command line and Python share."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from cluster.runner import Machine, Runner, Workload
+from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
-from evaluators.types import Warned
+from quintain.driving import Watcher, asked_slots, search
 from quintain.result import Result
-from search.driver import Driver, Listener
-from search.entries import BUDGETED, Entry
+from search.entries import Entry
 from search.errors import RecordsError
-from search.records import Lease, Records
-from search.spec import Spec, read_spec
-from search.strategy import make_strategy
-from search.sweep import Sweep
-from search.view import SweepView, read_view
+from search.records import Records
+from search.spec import read_spec
+from search.view import read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
     from quintain.prepare import Prepared
@@ -28,16 +22,6 @@ if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepar
 #: Below this many predicted seconds of search, Ray would take longer to start than to help.
 LOCAL_BELOW_S = 10.0
 RUNNERS = ("auto", "ray", "local", "inline")
-
-
-class Watcher(Protocol):
-    """Whoever shows a sweep while it runs."""
-
-    def begin(self, view: SweepView, machine: Machine, budget: int, slots: int) -> Listener:
-        """The sweep is about to start; what to call after each event."""
-
-    def end(self) -> None:
-        """The search is over."""
 
 
 def run(
@@ -69,15 +53,13 @@ def run(
     watcher = watcher or (_default_watcher() if progress else None)
     loaded = read_spec(_with_source(spec, data))
     prepared = prepare(loaded, data)
-    chosen = choose_runner(runner, address, prepared)
-    with Records.open(records) as store:
-        try:
-            machine = chosen.prepare()
-            header = prepared.header(chosen.name) | {"address": address}
-            sweep_id = store.create(loaded.name, header)
-            return _search(prepared, chosen, machine, store, sweep_id, watcher, data)
-        finally:
-            chosen.close()
+    place = _Place(prepared, runner, address)
+    with Records.open(records) as store, ExitStack() as stack:
+        # what cannot start is refused before anything is written
+        started = None if loaded.evaluate.nested else stack.enter_context(place())
+        header = prepared.header(place.name) | {"address": address}
+        sweep_id = store.create(loaded.name, header)
+        return _sweep(prepared, place, started, store, sweep_id, watcher, data)
 
 
 def resume(
@@ -105,16 +87,52 @@ def resume(
         _must_be_resumable(store, sweep_id)
         header = store.header(sweep_id)
         spec = spec_of(header)
-        prepared = prepare(spec, data)
-        _must_be_the_same(sweep_id, header, prepared)
+        prepared = prepare(spec, data, store, header)
+        must_be_the_same(sweep_id, header, prepared)
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
-        chosen = choose_runner(runner, address, prepared)
+        place = _Place(prepared, runner, address)
+        return _sweep(prepared, place, None, store, sweep_id, watcher, data)
+
+
+class _Place:
+    """Where trials run: called, it starts the runner for the length of a block."""
+
+    def __init__(self, prepared: "Prepared", runner: str, address: str | None) -> None:
+        self._asked = runner, address, prepared
+        self._first: Runner | None = choose_runner(*self._asked)
+        self.name = self._first.name
+
+    @contextmanager
+    def __call__(self) -> Iterator[tuple[Runner, Machine]]:
+        """A runner that is prepared, and what it offers."""
+        chosen, self._first = self._first or choose_runner(*self._asked), None
         try:
-            machine = chosen.prepare()
-            return _search(prepared, chosen, machine, store, sweep_id, watcher, data)
+            yield chosen, chosen.prepare()
         finally:
             chosen.close()
+
+
+def _sweep(
+    prepared: "Prepared", place: _Place, started: tuple[Runner, Machine] | None, store: Records,
+    sweep_id: str, watcher: Watcher | None, data: Any,
+) -> Result:  # fmt: skip
+    """One sweep to its end; a nested one searches its outer folds first."""
+    from quintain.optimism import note_optimism
+
+    with store.acquire(sweep_id) as lease, ExitStack() as stack:
+        if prepared.spec.evaluate.nested:
+            from quintain.nested import search_outer
+
+            store.append(sweep_id, [Entry("state", time.time(), {"state": "running"})], lease)
+            if not search_outer(prepared, place, store, lease, watcher):
+                stopped = {"state": "stopped", "reason": "an outer fold was stopped"}
+                store.append(sweep_id, [Entry("state", time.time(), stopped)], lease)
+                return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
+        runner, machine = started or stack.enter_context(place())
+        search(prepared, runner, machine, store, lease, watcher)
+        note_optimism(prepared, store, lease)
+    return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)
 
 
 def _must_be_resumable(store: Records, sweep_id: str) -> None:
@@ -126,12 +144,17 @@ def _must_be_resumable(store: Records, sweep_id: str) -> None:
         store.acquire(sweep_id).release()  # raises, and tells who is driving it
 
 
-def _must_be_the_same(sweep_id: str, header: Mapping[str, Any], prepared: "Prepared") -> None:
+def must_be_the_same(sweep_id: str, header: Mapping[str, Any], prepared: "Prepared") -> None:
     """Refuse to go on with other data or other code: the trials would not compare."""
     if prepared.dataset.fingerprint != header["fingerprint"]:
         raise DataError(
             f"the data of {sweep_id} has changed since it began ({prepared.spec.data.source}): "
             "start a new sweep with quintain run"
+        )
+    if prepared.division.holdout != header.get("holdout", prepared.division.holdout):
+        raise DataError(
+            f"the hold-out of {sweep_id} is not the one it locked when it began: its test rows "
+            "have changed; start a new sweep with quintain run"
         )
     known = header.get("code") or {}
     changed = [file for file, digest in prepared.code.items() if known.get(file) != digest]
@@ -179,7 +202,7 @@ def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runne
     if name == "local":
         from cluster.local import LocalRunner
 
-        return LocalRunner(_asked_slots(prepared.spec), resources.cpus_per_trial)
+        return LocalRunner(asked_slots(prepared.spec), resources.cpus_per_trial)
     from cluster.inline import InlineRunner
 
     return InlineRunner()
@@ -191,101 +214,6 @@ def _long(prepared: "Prepared") -> bool:
 
     trial_s = predicted_trial_s(prepared.assignment, prepared.dataset, prepared.splits)
     return trial_s is None or trial_s * prepared.spec.search.trials >= LOCAL_BELOW_S
-
-
-def _search(
-    prepared: "Prepared", runner: Runner, machine: Machine, store: Records, sweep_id: str,
-    watcher: Watcher | None, data: Any,
-) -> Result:  # fmt: skip
-    """Drive one sweep, new or resumed, until it ends; a second driver is refused."""
-    from quintain.fresh import final_rules, fresh_partitions
-
-    spec = prepared.spec
-    slots = _slots(spec, machine)
-    with store.acquire(sweep_id) as lease:
-        entries = list(store.entries(sweep_id))
-        fresh, warned = fresh_partitions(prepared, store, sweep_id)
-        _open_record(prepared, runner, store, sweep_id, lease, entries, slots, warned)
-        before = read_view(store, sweep_id)
-        sweep = Sweep(
-            prepared.policy(slots, final_rules(prepared) if fresh else None),
-            make_strategy(
-                spec.search.sampler, prepared.space, direction=prepared.objective.direction,
-                trials=spec.search.trials, seed=spec.search.seed,
-                # a deterministic sweep is replayed from its first trial on
-                resumed=0 if spec.search.deterministic else _asked(entries),
-            ),
-            entries, started_at=time.time(), earlier_s=before.wall_s,
-        )  # fmt: skip
-        listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
-        driver = Driver(sweep, store, sweep_id, lease, listeners)
-        workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits, *fresh])
-        try:
-            driver.poll()
-            with stopped_by_signals(driver.stop):
-                runner.run(driver, workload, slots)
-        finally:
-            if watcher:
-                watcher.end()
-    return Result(read_view(store, sweep_id), spec=spec, data=data, prepared=prepared)
-
-
-def _asked(entries: Sequence[Entry]) -> int:
-    """Trials asked for before."""
-    return sum(entry.kind == "asked" for entry in entries)
-
-
-def _slots(spec: Spec, machine: Machine) -> int:
-    """Packs at a time: what the machine has, unless the spec says less."""
-    return min(_asked_slots(spec) or machine.places, machine.places)
-
-
-def _asked_slots(spec: Spec) -> int | None:
-    """``max_concurrent`` as a number; None for "auto"."""
-    asked = spec.search.max_concurrent
-    return None if asked == "auto" else int(asked)
-
-
-def _open_record(
-    prepared: "Prepared", runner: Runner, store: Records, sweep_id: str, lease: Lease,
-    entries: Sequence[Entry], slots: int, fresh_warned: Sequence[Warned],
-) -> None:  # fmt: skip
-    """The first entries of a run: that it runs, and once, its baseline and warnings."""
-    now = time.time()
-    data = prepared.dataset
-    ended = sum(e.kind == "ended" and e.body["state"] in BUDGETED for e in entries)
-    state = {
-        "state": "running", "runner": runner.name, "max_concurrent": slots,
-        "tried_elsewhere": store.tried(data.table or data.fingerprint) - ended,
-    }  # fmt: skip
-    opening = [Entry("state", now, state)]
-    if not entries:
-        opening.append(Entry("baseline", now, asdict(prepared.baseline)))
-        opening += [
-            Entry("warning", now, asdict(warned)) for warned in (*prepared.warnings, *fresh_warned)
-        ]
-    store.append(sweep_id, opening, lease)
-
-
-@contextmanager
-def stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks the sweep to stop, the second one ends us at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def first(number: int, frame: Any) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        stop("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
-
-    for number in before:
-        signal.signal(number, first)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:

@@ -19,9 +19,11 @@ from typing import Any, Literal
 #: winner    a finalist was chosen                    body: candidate, reason
 #: optimism  the score that choosing best-of-N leaves of itself, by BBC-CV   body: score, low, high,
 #:           level, method, trials
+#: outer     an outer fold of a nested sweep          body: sweep, state, scores, wall_s
+#: nested    the estimate over all outer folds        body: score, folds, low, high, level, method
 Kind = Literal[
     "asked", "started", "fold", "lost", "ended", "baseline", "warning", "state", "finalists",
-    "rescored", "winner", "optimism",
+    "rescored", "winner", "optimism", "outer", "nested",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

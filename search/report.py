@@ -157,7 +157,7 @@ def _estimate(view: SweepView) -> Iterator[RenderableType]:
     if view.baseline is not None and not math.isnan(view.baseline.score):
         told += Text(f", baseline {score(view.baseline.score)}")
     yield _line("estimate", told)
-    yield _aside(found.method(view.metric))
+    yield _aside(found.method)
     tried = f"{found.tried} configurations were tried on this data in all"
     if (bbc := view.finals.optimism) is not None:
         ends = f"[{score(bbc.interval.low)}, {score(bbc.interval.high)}]"

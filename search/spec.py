@@ -13,14 +13,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
-from search.domains import Choice
 from search.errors import SpecError
 from search.space import Parameter, Space
 from search.spec_defaults import with_defaults
 from search.spec_problems import path, problems_of, without
 from search.spec_rules import broken_rules
 from search.spec_source import json_tree, read_tree
-from search.spec_space import Entry, parameters_of, settled
+from search.spec_space import Entry, Ratio, block_parameters, settled
 from search.spec_values import (
     AutoOrCount,
     ClassWeight,
@@ -33,6 +32,7 @@ from search.spec_values import (
     Name,
     Number,
     ParameterName,
+    Resample,
     Seconds,
     Section,
     Seed,
@@ -101,6 +101,7 @@ class Evaluate(Section):
     folds_seed: FoldsSeed = Field(
         default="auto", description="which folds: the same for the same data"
     )
+    nested: Flag = Field(default=False, description="estimate the whole search, inside outer folds")
 
 
 class StopWhen(Section):
@@ -172,6 +173,12 @@ class Model(Section):
     class_weight: ClassWeight = Field(
         default=None, description="weights of classes, or several to try"
     )
+    resample: Resample = Field(
+        default="none", description="how training rows are resampled, or several ways to try"
+    )
+    resample_ratio: Ratio = Field(
+        default=None, description="rows of a class for one of the largest, afterwards; or a range"
+    )
     space: dict[ParameterName, Entry] = Field(default={}, description="default: the model's own")
 
     @property
@@ -179,12 +186,25 @@ class Model(Section):
         """``class_weight`` where it is not searched, else None."""
         return None if isinstance(self.class_weight, tuple) else self.class_weight
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every way of resampling that may come."""
+        return self.resample if isinstance(self.resample, tuple) else (self.resample,)
+
+    @property
+    def fixed_resample(self) -> str | None:
+        """``resample`` where it is not searched, else None."""
+        return None if isinstance(self.resample, tuple) else self.resample
+
+    @property
+    def fixed_ratio(self) -> float | None:
+        """``resample_ratio`` where it is given and not searched, else None."""
+        return self.resample_ratio if isinstance(self.resample_ratio, float) else None
+
     def parameters(self) -> tuple[Parameter, ...]:
-        """What is searched, in the order of the spec; a list of class weights comes last."""
-        parameters = parameters_of(self.space)
-        if isinstance(self.class_weight, tuple):
-            parameters.append(Parameter("class_weight", Choice(self.class_weight)))
-        return settled(parameters, self.params)
+        """What is searched, in the order of the spec; what stands beside the space comes last."""
+        beside = (self.class_weight, self.resample, self.resample_ratio)
+        return settled(block_parameters(self.space, *beside), self.params)
 
 
 def _blocks(value: object) -> object:

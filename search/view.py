@@ -184,7 +184,7 @@ class SweepView:
                 "selection_score": best.score,
                 "folds": best.folds.get(self.metric, ()),
             },
-            "estimate": None if best is None else self.finals.to_json(self.metric, best.score),
+            "estimate": None if best is None else self.finals.to_json(best.score),
             "baseline": None
             if self.baseline is None
             else {"kind": self.baseline.kind, "score": self.baseline.score},

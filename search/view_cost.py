@@ -52,6 +52,8 @@ class Runs:
             self._start = self._last = entry.time
         if self._start is not None:
             self._last = max(self._last, entry.time)
+        if entry.kind == "outer":  # a sweep of its own has paid for it
+            self.slot_s -= entry.body.get("wall_s", 0.0) * (self.slots or 1)
         if state in ("completed", "stopped", "failed"):
             self.close()
 

@@ -59,25 +59,17 @@ class EstimateView:
 
     Attributes:
         score: in the sweep's metric, with its ``interval``.
-        deals: how often the partition was dealt anew.
         tried: configurations that reached an end on this data, in any sweep of the store.
-        row: the winner's scores, folds and confusion on that partition, as a trial's.
+        method: how the score came to be, and what it cannot promise.
+        row: the winner's scores, folds and confusion on that partition, as a trial's; None where
+            nested folds gave the score.
     """
 
     score: float
     interval: Interval
-    deals: int
     tried: int
-    row: TrialView
-
-    def method(self, metric: str) -> str:
-        """How the score came to be, and what it cannot promise."""
-        folds = len(self.row.folds.get(metric, ())) // self.deals
-        deals = f", dealt {self.deals} times" if self.deals > 1 else ""
-        return (
-            f"{folds} fresh folds{deals}, which chose nothing; interval: {self.interval.method}; "
-            "the rows themselves were searched on: only a hold-out is fully clean"
-        )
+    method: str
+    row: TrialView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +86,7 @@ class FinalsView:
     wall_s: float = 0.0
     peak_mb: float = 0.0
 
-    def to_json(self, metric: str, selection: float) -> dict[str, Json] | None:
+    def to_json(self, selection: float) -> dict[str, Json] | None:
         """The ``estimate`` of `quintain run --json`; None where there is none."""
         found = self.estimate
         if found is None:
@@ -105,7 +97,7 @@ class FinalsView:
             "low": found.interval.low,
             "high": found.interval.high,
             "level": found.interval.level,
-            "method": found.method(metric),
+            "method": found.method,
             "tried": found.tried,
             "optimism": selection - found.score,
             "choice": self.choice,
@@ -133,6 +125,7 @@ class FinalsFold:
     winner: int | None = None
     choice: str = ""
     optimism: OptimismView | None = None
+    nested: Mapping[str, Any] | None = None
 
     def read(self, entry: Entry) -> None:
         """Take over one entry; kinds of the search are passed over."""
@@ -153,6 +146,8 @@ class FinalsFold:
                 self.winner, self.choice = body["candidate"], body["reason"]
             case "optimism":
                 self.optimism = OptimismView(number(body["score"]), _interval(body))
+            case "nested":
+                self.nested = body
 
     def view(self, metric: str, trials: Mapping[int, TrialView], tried: int) -> FinalsView:
         """As of the entries read so far."""
@@ -163,12 +158,13 @@ class FinalsFold:
             own = rows.get((self.winner, SEARCH))
             winner = own if number_of is None else trials.get(number_of)
             row = rows.get((self.winner, ESTIMATE))
-            body = self.bodies.get((self.winner, ESTIMATE), {})
-            if row is not None and row.state == "completed" and body.get("interval"):
-                interval = _interval(body["interval"])
-                estimate = EstimateView(row.score, interval, self.deals, tried, row)
-            elif row is not None:
+            if self.nested is not None:
+                estimate = _of_nested(self.nested, tried)
+            elif row is not None and row.cause:
                 failure = f"{row.cause}: {row.reason}"
+            elif row is not None:
+                told = self.bodies[self.winner, ESTIMATE]["interval"]
+                estimate = _of_partition(row, metric, _interval(told), self.deals, tried)
         return FinalsView(
             tuple(self._finalist(place, rows, metric) for place in range(len(self.candidates))),
             self.choice, winner, estimate, failure, self.optimism,
@@ -194,6 +190,29 @@ class FinalsFold:
             failure="" if failed is None else f"{failed.cause}: {failed.reason}",
             won=place == self.winner,
         )  # fmt: skip
+
+
+def _of_partition(
+    row: TrialView, metric: str, interval: Interval, deals: int, tried: int
+) -> EstimateView:
+    """The winner alone, on the partition kept for it."""
+    folds = len(row.folds.get(metric, ())) // deals
+    again = f", dealt {deals} times" if deals > 1 else ""
+    method = (
+        f"{folds} fresh folds{again}, which chose nothing; interval: {interval.method}; "
+        "the rows themselves were searched on: only a hold-out is fully clean"
+    )
+    return EstimateView(row.score, interval, tried, method, row)
+
+
+def _of_nested(told: Mapping[str, Any], tried: int) -> EstimateView:
+    """The search itself, run inside outer folds."""
+    interval = _interval(told)
+    method = (
+        f"nested: the whole search ran inside each of {len(told['folds'])} outer folds, and its "
+        f"winner was scored on the rows left out; interval: {interval.method}"
+    )
+    return EstimateView(number(told["score"]), interval, tried, method, None)
 
 
 def _interval(told: Mapping[str, Any]) -> Interval:

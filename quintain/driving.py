@@ -1,0 +1,120 @@
+"""One search from its first trial to its last word: the record opened, the runner driven."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cluster.runner import Machine, Runner, Workload
+from evaluators.types import Warned
+from search.driver import Driver, Listener
+from search.entries import BUDGETED, Entry
+from search.records import Lease, Records
+from search.spec import Spec
+from search.strategy import make_strategy
+from search.sweep import Sweep
+from search.view import SweepView, read_view
+
+if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
+    from quintain.prepare import Prepared
+
+
+class Watcher(Protocol):
+    """Whoever shows a sweep while it runs."""
+
+    def begin(self, view: SweepView, machine: Machine, budget: int, slots: int) -> Listener:
+        """The sweep is about to start; what to call after each event."""
+
+    def end(self) -> None:
+        """The search is over."""
+
+
+def search(
+    prepared: "Prepared", runner: Runner, machine: Machine, store: Records, lease: Lease,
+    watcher: Watcher | None,
+) -> None:  # fmt: skip
+    """Drive the sweep of ``lease``, new or resumed, until it ends; the runner is prepared."""
+    from quintain.fresh import final_rules, fresh_partitions
+
+    spec, sweep_id = prepared.spec, lease.sweep
+    slots = min(asked_slots(spec) or machine.places, machine.places)
+    entries = list(store.entries(sweep_id))
+    fresh, warned = fresh_partitions(prepared, store, sweep_id)
+    _open_record(prepared, runner, store, lease, entries, slots, warned)
+    before = read_view(store, sweep_id)
+    sweep = Sweep(
+        prepared.policy(slots, final_rules(prepared) if fresh else None),
+        make_strategy(
+            spec.search.sampler, prepared.space, direction=prepared.objective.direction,
+            trials=spec.search.trials, seed=spec.search.seed,
+            # a deterministic sweep is replayed from its first trial on
+            resumed=0 if spec.search.deterministic else _asked(entries),
+        ),
+        entries, started_at=time.time(), earlier_s=before.wall_s,
+    )  # fmt: skip
+    listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
+    driver = Driver(sweep, store, sweep_id, lease, listeners)
+    workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits, *fresh])
+    try:
+        driver.poll()
+        with stopped_by_signals(driver.stop):
+            runner.run(driver, workload, slots)
+    finally:
+        if watcher:
+            watcher.end()
+
+
+def _asked(entries: Sequence[Entry]) -> int:
+    """Trials asked for before."""
+    return sum(entry.kind == "asked" for entry in entries)
+
+
+def asked_slots(spec: Spec) -> int | None:
+    """``max_concurrent`` as a number; None for "auto"."""
+    asked = spec.search.max_concurrent
+    return None if asked == "auto" else int(asked)
+
+
+def _open_record(
+    prepared: "Prepared", runner: Runner, store: Records, lease: Lease,
+    entries: Sequence[Entry], slots: int, fresh_warned: Sequence[Warned],
+) -> None:  # fmt: skip
+    """The first entries of a run: that it runs, and once, its baseline and warnings."""
+    now = time.time()
+    data = prepared.dataset
+    ended = sum(e.kind == "ended" and e.body["state"] in BUDGETED for e in entries)
+    state = {
+        "state": "running", "runner": runner.name, "max_concurrent": slots,
+        "tried_elsewhere": store.tried(data.table or data.fingerprint) - ended,
+    }  # fmt: skip
+    opening = [Entry("state", now, state)]
+    if not entries:
+        opening.append(Entry("baseline", now, asdict(prepared.baseline)))
+        opening += [
+            Entry("warning", now, asdict(warned)) for warned in (*prepared.warnings, *fresh_warned)
+        ]
+    store.append(lease.sweep, opening, lease)
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks the sweep to stop, the second one ends us at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def first(number: int, frame: Any) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        stop("Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+
+    for number in before:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
