@@ -264,10 +264,8 @@ def roc_auc_ovo(rows: "ScoredRows") -> float:
     """Mean over pairs of classes of the AUC between the two (Hand & Till 2001).
 
     A pair counts by the scores of either of its classes, both alike, whatever the other classes'
-    shares: a rare class weighs as much as a frequent one. Two classes: the ROC AUC.
+    shares: a rare class weighs as much as a frequent one. For more than two classes.
     """
-    if rows.output.ndim == 1:
-        return roc_auc(rows.curves[0])
     if rows.lacks_a_class:
         return math.nan
     areas = []

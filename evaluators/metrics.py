@@ -228,6 +228,8 @@ def resolve(
         raise MetricError(
             f"metric {name!r} is {metric.direction}d, not {direction}d: leave direction out"
         )
+    if binary and name == "roc_auc_ovo":  # there is one pair of classes
+        return replace(_BY_STEM["roc_auc"], name=name, meaning=metric.meaning)
     # Several classes: the square error is summed over them, as scikit-learn does.
     return metric if binary or stem != "brier" else replace(metric, bounds=(0, 2))
 

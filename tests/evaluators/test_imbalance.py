@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from evaluators.bootstrap import bootstrap, from_file, out_of_fold
 from evaluators.crossval import Assignment, Evaluator
 from evaluators.metric_functions import log_loss
 from evaluators.metrics import resolve
@@ -133,6 +134,36 @@ def test_class_weights_do_not_bend_what_probability_metrics_read(classes):
     assert weighted[1].scores["precision"] == pytest.approx(
         sk.precision_score(data.target[rows], said, average="binary" if classes == 2 else "macro")
     )
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_recorded_outputs_know_what_bent_them(classes):
+    """Fresh or read back from a file, probability metrics of a weighted trial are the trial's."""
+    data = skewed(1500, 0.2, classes)
+    task = assignment("log_loss", "roc_auc", "f1", weight="balanced", binary=classes == 2)
+    splits = splits_of(data.rows)
+    folds, outcome = evaluated(task, data, splits)
+    fresh = out_of_fold(data.target, splits, folds)
+    read = from_file(outcome.oof, data.target, splits)
+    for metric in task.metrics:
+        expected = pytest.approx(outcome.scores[metric.name], rel=1e-9)
+        assert fresh.score(metric) == expected
+        assert read.score(metric) == pytest.approx(outcome.scores[metric.name], abs=1e-4)
+    interval = bootstrap(task.metrics[0], fresh, draws=100)
+    assert interval.low < outcome.scores["log_loss"] < interval.high
+    assert interval.width < 0.1
+
+
+def test_tuned_labels_can_be_had_again_from_recorded_outputs():
+    """For intervals and comparisons of a score at tuned thresholds; and those at a number."""
+    data, tune = skewed(), resolve("f1", binary=True)
+    splits = splits_of(data.rows)
+    _, outcome = evaluated(assignment("f1", "roc_auc", tune=tune), data, splits)
+    read = from_file(outcome.oof, data.target, splits, tune)
+    assert read.score(tune) == pytest.approx(outcome.scores["f1@tuned"], abs=0.02)
+    folds, outcome = evaluated(assignment("f1", cut=0.2), data, splits)
+    assert out_of_fold(data.target, splits, folds).score(tune) == outcome.scores["f1"]
+    assert from_file(outcome.oof, data.target, splits).score(tune) == outcome.scores["f1"]
 
 
 def test_resampling_is_corrected_like_weights():
