@@ -5,6 +5,9 @@ compression, the rows' positions and folds included, on tables of that size. Not
 off the outputs later suffers: ROC AUC moves by less than 1e-4, and the labels of binary data are
 exactly the same.
 
+Outputs are the model's own, for whatever shares of the classes it learnt; each fold's
+``log_prior_shift`` stands beside them.
+
 Layout: ``MAGIC``, a JSON header, a line feed, and three zlib streams with the lengths that the
 header gives: the maps, the high bytes of all codes, the low ones. A map tells for each row of the
 dataset which fold scored it (0: none); a second map starts where a row is scored again, as by every
@@ -27,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.scored_rows import CUTS
-from evaluators.types import Floats, FoldResult, Ints, ScoreKind, Split
+from evaluators.types import Floats, FoldResult, Ints, Resources, ScoreKind, Split
 
 MAGIC = b"quintain-oof-1\n"
 
@@ -55,8 +58,10 @@ def encode(splits: Sequence[Split], folds: Sequence[FoldResult]) -> bytes:
     maps, layers = _maps(tests)
     entries, codes = [], []
     for fold, order, layer in zip(folds, rising, layers, strict=True):
-        scale, code = _quantise(fold.output[order], fold.kind, steps)
-        entries.append({"fold": int(fold.fold), "rows": len(order), "map": layer, **scale})
+        cut = CUTS[fold.kind] if fold.cut is None else fold.cut
+        scale, code = _quantise(fold.output[order], fold.kind, steps, cut)
+        told = {"fold": int(fold.fold), "rows": len(order), "map": layer, **scale, "cut": cut}
+        entries.append({**told, "log_prior_shift": fold.log_prior_shift})
         codes.append(code.ravel())
     every = np.concatenate(codes)
     high, low = (every >> 8).astype(np.uint8), every.astype(np.uint8)
@@ -77,7 +82,8 @@ def decode(data: bytes) -> tuple[Ints, Ints, Floats]:
     """Row positions, fold numbers and float64 outputs, fold by fold with rows rising.
 
     Outputs are (rows,) for binary data, else (rows, classes). Binary outputs keep their side of
-    one half (probabilities) or zero (decision values) exactly.
+    the fold's cut exactly: one half (probabilities) or zero (decision values) unless it has its
+    own.
 
     Raises:
         ValueError: not outputs that ``encode`` wrote, or damaged.
@@ -99,6 +105,31 @@ def decode(data: bytes) -> tuple[Ints, Ints, Floats]:
         np.concatenate(numbers),
         output[:, 0] if header["outputs"] == 1 else output,
     )
+
+
+def read_folds(data: bytes, splits: Sequence[Split]) -> tuple[list[Split], list[FoldResult]]:
+    """The folds with their outputs, cuts and shifts, without scores; and ``splits`` in the
+    outputs' order, which is that of rising rows.
+
+    Raises:
+        ValueError: as ``decode``, or scored under other folds than ``splits``.
+    """
+    header, _ = _read(data)
+    rows, numbers, output = decode(data)
+    rising = [Split(split.train, np.sort(split.test), split.repeat) for split in splits]
+    folds = []
+    for entry in header["folds"]:
+        number, mine = entry["fold"], numbers == entry["fold"]
+        if number >= len(splits) or not np.array_equal(rows[mine], rising[number].test):
+            raise ValueError(f"fold {number} of these outputs has other rows than the split")
+        shift = entry.get("log_prior_shift")
+        folds.append(
+            FoldResult(
+                number, {}, (), Resources(), output[mine], header["kind"], entry.get("cut"),
+                None if shift is None else tuple(shift),
+            )
+        )  # fmt: skip
+    return rising, folds
 
 
 def kind_of(data: bytes) -> ScoreKind:
@@ -154,7 +185,9 @@ def _maps(tests: Sequence[Ints]) -> tuple[NDArray[np.unsignedinteger[Any]], list
     return np.stack(maps), places
 
 
-def _quantise(output: Floats, kind: ScoreKind, steps: int) -> tuple[dict[str, Any], Codes]:
+def _quantise(
+    output: Floats, kind: ScoreKind, steps: int, cut: float
+) -> tuple[dict[str, Any], Codes]:
     """The scale of one fold's outputs, and their codes on it: 1 to ``steps``."""
     output = output.astype(np.float64)
     values = _logit(output) if kind == "proba" else output
@@ -162,9 +195,9 @@ def _quantise(output: Floats, kind: ScoreKind, steps: int) -> tuple[dict[str, An
     scale = _scale_of(values[plain])
     place = _places(values[plain], scale, steps)
     if output.ndim == 1:
-        positive = output[plain] > CUTS[kind]
-        # Both cuts, probability one half and decision zero, are 0 among the values.
-        first = 1 + float(_places(np.zeros(1), scale, steps)[0])
+        positive = output[plain] > cut
+        at = _logit(np.array([cut])) if kind == "proba" else np.array([cut])
+        first = 1 + float(_places(at, scale, steps)[0])
         lowest, highest = (1 if positive.all() else 2), (steps if positive.any() else steps + 1)
         scale["above"] = above = int(np.clip(first, lowest, highest))
         place = np.where(positive, np.maximum(place, above), np.minimum(place, above - 1))
@@ -209,7 +242,7 @@ def _restore(codes: Codes, entry: Mapping[str, Any], kind: ScoreKind, steps: int
     output: Floats = _expit(values) if kind == "proba" else values
     if entry["above"] is None:
         return output
-    cut = CUTS[kind]
+    cut: float = entry.get("cut", CUTS[kind])  # files of before had the default only
     positive = np.maximum(output, np.nextafter(cut, np.inf))
     return np.where(codes >= entry["above"], positive, np.minimum(output, cut))
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluators.metrics import Metric
-from evaluators.oof import decode, kind_of
+from evaluators.oof import read_folds
+from evaluators.prior import corrected
 from evaluators.scored_rows import ScoredRows, labels_of
 from evaluators.scoring import value_of
 from evaluators.types import Floats, FoldResult, Ints, ScoreKind, Split
@@ -24,6 +25,8 @@ class OutOfFold:
         output: (n,) of the positive class if binary, else (n, classes).
         kind: how to read ``output``.
         labels: (n,) predicted class codes, at the threshold in force.
+        corrected: ``output`` for the true shares of the classes, which metrics of probabilities
+            read, where class weights or resampling bent them; else None.
     """
 
     rows: Ints
@@ -33,6 +36,7 @@ class OutOfFold:
     output: Floats
     kind: ScoreKind
     labels: Ints
+    corrected: Floats | None = None
 
     def __post_init__(self) -> None:
         lengths = {
@@ -49,7 +53,10 @@ class OutOfFold:
 
     def part(self, index: Ints) -> ScoredRows:
         """The rows at ``index`` of this table, which may repeat, as metrics read them."""
-        return ScoredRows(self.target[index], self.output[index], self.kind, self.labels[index])
+        proba = None if self.corrected is None else self.corrected[index]
+        return ScoredRows(
+            self.target[index], self.output[index], self.kind, self.labels[index], proba
+        )
 
     def parts(self, metric: Metric) -> list[Ints]:
         """Which rows of this table the metric is computed on at once; its score is their mean.
@@ -87,37 +94,36 @@ def out_of_fold(
         target: of the whole dataset.
         splits: all of the partition that ``folds`` number.
         folds: some or all of them, scored.
-        labels: predicted codes in the table's order, where not those of the default threshold.
+        labels: predicted codes in the table's order, where not those at the folds' own cut.
     """
     if len({fold.kind for fold in folds}) != 1:
         raise ValueError("folds of one trial have one kind of output")
+    kind = folds[0].kind
     rows = np.concatenate([splits[fold.fold].test for fold in folds])
-    numbers = np.repeat([fold.fold for fold in folds], [len(fold.output) for fold in folds])
-    output = np.concatenate([fold.output for fold in folds])
-    return _table(target, splits, rows, numbers, output, folds[0].kind, labels)
+    lengths = [len(fold.output) for fold in folds]
+    if labels is None:
+        labels = np.concatenate([labels_of(fold.output, kind, fold.cut) for fold in folds])
+    bent = kind == "proba" and any(fold.log_prior_shift is not None for fold in folds)
+    proba = [corrected(fold.output, fold.log_prior_shift) for fold in folds] if bent else None
+    return OutOfFold(
+        rows=rows,
+        fold=np.repeat([fold.fold for fold in folds], lengths),
+        repeat=np.repeat([splits[fold.fold].repeat for fold in folds], lengths),
+        target=target[rows],
+        output=np.concatenate([fold.output for fold in folds]),
+        kind=kind,
+        labels=labels,
+        corrected=None if proba is None else np.concatenate(proba),
+    )
 
 
 def from_file(data: bytes, target: Ints, splits: Sequence[Split]) -> OutOfFold:
-    """The same from what ``evaluators.oof.encode`` wrote; labels at the default threshold.
+    """The same from what ``evaluators.oof.encode`` wrote; ``thresholds.retuned`` cuts it anew.
 
     Raises:
         ValueError: damaged, or scored under other folds than ``splits``.
     """
-    rows, numbers, output = decode(data)
-    for number in np.unique(numbers):
-        test = splits[number].test if number < len(splits) else np.arange(0)
-        if not np.array_equal(rows[numbers == number], np.sort(test)):
-            raise ValueError(f"fold {number} of these outputs has other rows than the split")
-    return _table(target, splits, rows, numbers, output, kind_of(data), None)
-
-
-def _table(
-    target: Ints, splits: Sequence[Split], rows: Ints, fold: Ints, output: Floats,
-    kind: ScoreKind, labels: Ints | None,
-) -> OutOfFold:  # fmt: skip
-    repeat = np.array([split.repeat for split in splits])[fold]
-    labels = labels_of(output, kind) if labels is None else labels
-    return OutOfFold(rows, fold, repeat, target[rows], output, kind, labels)
+    return out_of_fold(target, *read_folds(data, splits))
 
 
 def _apart(number: Ints) -> list[Ints]:

@@ -78,7 +78,7 @@ def _weigher_of_parts(
         each = [_of_counts(metric, rows, unit, units) for rows, unit in parts]
     elif metric.function in _LOSSES:
         losses = _LOSSES[metric.function]
-        each = [_of_losses(losses(rows.target, rows.output), unit, units) for rows, unit in parts]
+        each = [_of_losses(losses(rows.target, rows.proba), unit, units) for rows, unit in parts]
     else:
         each = [_of_rows(metric, rows, unit) for rows, unit in parts]
     return lambda weights: np.stack([one(weights) for one in each])
@@ -190,13 +190,17 @@ def _of_rows(metric: Metric, rows: ScoredRows, unit: Ints) -> Weigh:
         index = np.repeat(np.arange(len(unit)), times[unit])
         if not len(index):
             return np.nan
-        drawn = ScoredRows(rows.target[index], rows.output[index], rows.kind, rows.labels[index])
         try:
-            return value_of(metric, drawn)
+            return value_of(metric, _taken(rows, index))
         except MetricError:  # a user's function that cannot do without a class
             return np.nan
 
     return lambda weights: np.array([value(times) for times in weights.T])
+
+
+def _taken(rows: ScoredRows, index: Ints) -> ScoredRows:
+    proba = None if rows.corrected is None else rows.corrected[index]
+    return ScoredRows(rows.target[index], rows.output[index], rows.kind, rows.labels[index], proba)
 
 
 def _cells(cell: Ints, cells: int, unit: Ints, units: int) -> csc_array:

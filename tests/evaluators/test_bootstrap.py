@@ -20,6 +20,7 @@ from evaluators.metrics import REGISTERED, resolve
 from evaluators.oof import encode
 from evaluators.scored_rows import labels_of
 from evaluators.scoring import score_fold, score_trial, value_of
+from evaluators.thresholds import retuned, tuned
 from evaluators.types import FoldResult, Resources, Split
 from evaluators.weighing import BINS, weigher
 
@@ -40,7 +41,7 @@ def registered(binary=True):
                 yield resolve(name, binary=binary, costs=costs)
 
 
-def a_trial(rows=240, classes=2, repeats=2, folds=4, seed=0, signal=1.5):
+def a_trial(rows=240, classes=2, repeats=2, folds=4, seed=0, signal=1.5, cut=None, bent=False):
     """Target, splits and the fold results of a model that knows something; scores with ties."""
     rng = np.random.default_rng(seed)
     target = rng.permutation(np.arange(rows) % (4 if classes == 2 else classes))
@@ -57,8 +58,10 @@ def a_trial(rows=240, classes=2, repeats=2, folds=4, seed=0, signal=1.5):
     for number, split in enumerate(splits):
         output = proba[split.repeat, split.test]
         output = output[:, 1] if classes == 2 else output
-        _, confusion = score_fold([], target[split.test], output, "proba")
-        results.append(FoldResult(number, {}, confusion, Resources(), output, "proba"))
+        _, confusion = score_fold([], target[split.test], output, "proba", cut=cut)
+        shift = tuple(-0.3 * code * (number + 1) for code in range(classes)) if bent else None
+        result = FoldResult(number, {}, confusion, Resources(), output, "proba", cut, shift)
+        results.append(result)
     return target, splits, results
 
 
@@ -73,10 +76,11 @@ def one_fold(target, output, kind="decision"):
     return OutOfFold(rows, nothing, nothing, target, output, kind, labels_of(output, kind))
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-def test_weights_of_one_give_the_trial_score_itself(classes):
+@pytest.mark.parametrize("options", [{}, {"classes": 3}, {"cut": 0.3}, {"bent": True}])
+def test_weights_of_one_give_the_trial_score_itself(options):
     """For every registered metric, with and without bins, as ``score_trial`` has it."""
-    target, splits, folds = a_trial(classes=classes)
+    target, splits, folds = a_trial(**options)
+    classes = options.get("classes", 2)
     table = out_of_fold(target, splits, folds)
     metrics = list(registered(binary=classes == 2))
     scores = score_trial(metrics, target, splits, folds)[0]
@@ -91,7 +95,7 @@ def test_weights_of_one_give_the_trial_score_itself(classes):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_weight_of_two_is_the_row_twice(classes):
     """For every registered metric and two of others: drawn rows written out give the same."""
-    table = a_table(classes=classes)
+    table = a_table(classes=classes, bent=True)
     weights = np.random.default_rng(1).integers(0, 3, (240, 3), dtype=np.int32)
     scorers = [resolve(name, binary=classes == 2) for name in ("neg_log_loss", "jaccard_macro")]
     for metric in [*registered(binary=classes == 2), *scorers]:
@@ -224,21 +228,30 @@ def test_what_is_undefined_has_no_interval():
         assert "undefined" in found.method
 
 
-def test_a_file_gives_what_the_folds_gave():
+@pytest.mark.parametrize("options", [{}, {"cut": 0.3, "bent": True}])
+def test_a_file_gives_what_the_folds_gave(options):
     """Rows, folds and labels the same, scores within the file's resolution; other folds refused."""
-    target, splits, folds = a_trial(classes=2)
-    fresh, kept = (
-        out_of_fold(target, splits, folds),
-        from_file(encode(splits, folds), target, splits),
-    )
-    for name in ("roc_auc", "f1"):
+    target, splits, folds = a_trial(**options)
+    fresh, data = out_of_fold(target, splits, folds), encode(splits, folds)
+    kept = from_file(data, target, splits)
+    for name in ("roc_auc", "f1", "brier"):
         metric = resolve(name, binary=True)
         assert kept.score(metric) == pytest.approx(fresh.score(metric), abs=1e-4)
     order = np.lexsort((fresh.rows, fresh.fold))
     for name in ("rows", "fold", "repeat", "target", "labels"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(fresh, name)[order])
     with pytest.raises(ValueError, match="other rows"):
-        from_file(encode(splits, folds), target, [splits[1], splits[0], *splits[2:]])
+        from_file(data, target, [splits[1], splits[0], *splits[2:]])
+
+
+def test_a_file_can_be_cut_where_the_other_folds_say():
+    """Label metrics are then those at the tuned thresholds."""
+    target, splits, folds = a_trial()
+    metric = resolve("f1", binary=True)
+    expected = tuned(metric, target, splits, folds).scores["f1@tuned"]
+    found = retuned(metric, from_file(encode(splits, folds), target, splits))
+    assert found.score(metric) == pytest.approx(expected, abs=0.01)
+    assert found.score(metric) > out_of_fold(target, splits, folds).score(metric)
 
 
 def test_labels_at_another_threshold_are_used_as_given():
