@@ -185,6 +185,28 @@ def report(sweep: str, records: str | None, as_json: bool) -> None:
     _console().print(report(result.view))
 
 
+@cli.command(cls=Example, example='quintain holdout adult-income-7 --why "before we go live"')
+@click.argument("sweep")
+@click.option("--why", metavar="TEXT", help="The reason for this look; the ledger keeps it.")
+@click.option("--list", "listed", is_flag=True, help="Show the looks taken so far; take none.")
+@records_option
+@json_option
+def holdout(sweep: str, why: str | None, listed: bool, records: str | None, as_json: bool) -> None:
+    """Look at the locked rows: the winner, refitted on the rest, scored there once and counted."""
+    from quintain import holdout as room
+
+    if listed:
+        found = room.ledger(sweep, records=records)
+        if as_json or not found:
+            click.echo(json.dumps(found) if as_json else "nobody has looked at these rows yet")
+        else:
+            _console().print(room.table(found))
+        return
+    with _stdout_kept(as_json):
+        told = room.look(sweep, why or "", records=records)
+    click.echo(json.dumps(told) if as_json else room.sentence(told))
+
+
 @contextmanager
 def _stdout_kept(as_json: bool) -> Iterator[None]:
     """Under --json, whatever prints meanwhile goes to standard error.

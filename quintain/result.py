@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from evaluators.errors import QuintainError
+from search.records import Records
 from search.view import SweepView
 from search.view_rows import TrialView
 
@@ -28,11 +29,13 @@ class Result:
         spec: "Spec | None" = None,
         data: Any = None,
         prepared: "Prepared | None" = None,
+        records: str | None = None,
     ) -> None:
         self.view = view
         self._spec = spec
         self._data = data
         self._prepared = prepared
+        self._records = records
 
     def __repr__(self) -> str:
         best = self.view.best
@@ -100,7 +103,8 @@ class Result:
         best = self._best()
         if self._prepared is None:
             spec = self._spec or spec_of(self.view.header)
-            self._prepared = prepare(spec, self._data)
+            with Records.open(self._records, create=False) as store:
+                self._prepared = prepare(spec, self._data, store, self.view.header)
         found, known = self._prepared.dataset.fingerprint, self.view.header["fingerprint"]
         if found != known:
             raise QuintainError(f"the data of {self.sweep} has changed since it was searched")

@@ -52,7 +52,8 @@ def run(
 
     watcher = watcher or (_default_watcher() if progress else None)
     loaded = read_spec(_with_source(spec, data))
-    prepared = prepare(loaded, data)
+    with Records.open(records, create=False) as ledger:
+        prepared = prepare(loaded, data, ledger)
     place = _Place(prepared, runner, address)
     with Records.open(records) as store, ExitStack() as stack:
         # what cannot start is refused before anything is written
@@ -118,9 +119,11 @@ def _sweep(
     sweep_id: str, watcher: Watcher | None, data: Any,
 ) -> Result:  # fmt: skip
     """One sweep to its end; a nested one searches its outer folds first."""
+    from quintain.locking import register
     from quintain.optimism import note_optimism
 
     with store.acquire(sweep_id) as lease, ExitStack() as stack:
+        register(store, sweep_id, prepared.division)
         if prepared.spec.evaluate.nested:
             from quintain.nested import search_outer
 
@@ -180,7 +183,7 @@ def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> R
     ``data``: the table or (X, y) it was run on, where that was not a file; ``fit`` needs it.
     """
     with Records.open(records, create=False) as store:
-        return Result(read_view(store, store.resolve(sweep)), data=data)
+        return Result(read_view(store, store.resolve(sweep)), data=data, records=records)
 
 
 def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runner:

@@ -19,6 +19,7 @@ from evaluators.identity import digest_of
 from evaluators.ladder import Rung, climb, interval_of, one_test_set, rounded
 from evaluators.metrics import Metric
 from evaluators.out_of_fold import OutOfFold
+from evaluators.prior import corrected
 from evaluators.types import Floats, Interval, Ints, ScoreKind
 from search.records import HoldoutRecord, LookRecord
 
@@ -74,16 +75,28 @@ class TestRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Submission:
-    """A model's outputs on rows: of the positive class if binary, else (rows, classes)."""
+    """What a model says of rows.
+
+    Attributes:
+        output: (rows,) of the positive class if binary, else (rows, classes).
+        kind: how to read it.
+        labels: (rows,) class codes, at the threshold in force.
+        classes: labels by code.
+        shift: what takes its probabilities back to the true shares (``evaluators.prior``).
+    """
 
     output: Floats
     kind: ScoreKind
     labels: Ints
     classes: tuple[str, ...]
+    shift: tuple[float, ...] | None = None
 
     def to_bytes(self) -> bytes:
         """A line of JSON, then the outputs as 32-bit numbers and the labels, compressed."""
-        head = {"kind": self.kind, "classes": self.classes, "outputs": self.output.shape[1:]}
+        head = {
+            "kind": self.kind, "classes": self.classes, "outputs": self.output.shape[1:],
+            "shift": self.shift,
+        }  # fmt: skip
         content = self.output.astype("<f4").tobytes() + self.labels.astype("<u2").tobytes()
         return json.dumps(head).encode() + b"\n" + zlib.compress(content)
 
@@ -94,8 +107,11 @@ class Submission:
         head, content = json.loads(line), zlib.decompress(rest)
         labels = np.frombuffer(content[-2 * rows :], "<u2").astype(np.int64)
         output = np.frombuffer(content[: -2 * rows], "<f4").astype(np.float64)
-        shape = (rows, *head["outputs"])
-        return cls(output.reshape(shape), head["kind"], labels, tuple(head["classes"]))
+        shape, shift = (rows, *head["outputs"]), head["shift"]
+        return cls(
+            output.reshape(shape), head["kind"], labels, tuple(head["classes"]),
+            None if shift is None else tuple(shift),
+        )  # fmt: skip
 
     def under(self, classes: tuple[str, ...]) -> "Submission | None":
         """The same with other codes for its classes; None where they are not the same labels.
@@ -108,10 +124,18 @@ class Submission:
             return None
         place = [self.classes.index(label) for label in classes]  # old code by new code
         labels = np.argsort(place)[self.labels]
+        shift = None if self.shift is None else tuple(self.shift[code] for code in place)
         if self.output.ndim == 2:
-            return Submission(self.output[:, place], self.kind, labels, classes)
-        output = 1 - self.output if self.kind == "proba" else -self.output
-        return Submission(output, self.kind, labels, classes)
+            output = self.output[:, place]
+        else:
+            output = 1 - self.output if self.kind == "proba" else -self.output
+        return Submission(output, self.kind, labels, classes, shift)
+
+    def part(self, index: Ints) -> "Submission":
+        """Some of the rows."""
+        return Submission(
+            self.output[index], self.kind, self.labels[index], self.classes, self.shift
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,11 +182,11 @@ def answer(
     is a look for all others.
     """
     number = used(test.identities, looks, rows) + 1
-    scored = _scored(test, np.arange(test.rows), new)
+    scored = _scored(metric, test, np.arange(test.rows), new)
     exact = scored.score(metric)
     rung: Rung | None = None
     for turn, (index, earlier) in enumerate(_comparable(test, looks, rows), start=1):
-        rung, _ = climb(metric, rung, _scored(test, index, earlier), turn, test.groups)
+        rung, _ = climb(metric, rung, _scored(metric, test, index, earlier), turn, test.groups)
     if number == 1:
         interval = interval_of(metric, scored, number, test.groups)
         return Answer(number, exact, interval, True, exact)
@@ -187,15 +211,12 @@ def _comparable(
         earlier = Submission.from_bytes(look.outputs, len(seen)).under(test.classes)
         if earlier is None:
             continue
-        place = np.searchsorted(seen, test.identities[index])
-        part = Submission(
-            earlier.output[place], earlier.kind, earlier.labels[place], earlier.classes
-        )
-        yield index, part
+        yield index, earlier.part(np.searchsorted(seen, test.identities[index]))
 
 
-def _scored(test: TestRows, index: Ints, model: Submission) -> OutOfFold:
-    return one_test_set(index, test.target[index], model.output, model.kind, model.labels)
+def _scored(metric: Metric, test: TestRows, index: Ints, model: Submission) -> OutOfFold:
+    output = corrected(model.output, model.shift) if metric.needs == "proba" else model.output
+    return one_test_set(index, test.target[index], output, model.kind, model.labels)
 
 
 def look_body(answered: Answer, **told: Any) -> dict[str, Any]:
