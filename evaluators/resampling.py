@@ -78,12 +78,14 @@ class Resampling:
 NOTHING = Resampling()
 
 
-def weightless(method: str) -> str:
-    """Why made rows and row weights do not go together."""
-    return (
+def weightless(methods: Sequence[str]) -> list[str]:
+    """Which of these methods weighted rows rule out, one line each."""
+    return [
         f'"{method}" makes new rows, which have no weight ($.data.weight_column); '
         'allowed: "random_over", "random_under", "none"'
-    )
+        for method in methods
+        if method in MAKING
+    ]
 
 
 def load_library(asked: Resampling) -> None:
@@ -112,8 +114,8 @@ class Resampler:
             ResamplingError: too few rows of a class, or weights that made rows would lack.
         """
         wanted = self._wanted(target)
-        if self.method in MAKING and weight is not None:
-            raise ResamplingError(f"resample = {weightless(self.method)}")
+        if weight is not None and (said := weightless([self.method])):
+            raise ResamplingError(f"resample = {said[0]}")
         if not wanted:
             # no figure of this fold in it: a trial tells one text once
             warnings.warn(
@@ -192,9 +194,10 @@ class Resampler:
         cleaner = EditedNearestNeighbours(sampling_strategy="all")
         cleaner.fit_resample(_space(values, self.columns), target)
         kept = np.sort(cleaner.sample_indices_)
-        for code in np.setdiff1d(target, target[kept])[:1]:
+        lost = np.setdiff1d(target, target[kept])
+        if len(lost):
             raise ResamplingError(
-                f'resample = "{self.method}" left no training row of class {self.labels[code]!r}; '
+                f'resample = "{self.method}" left no row of class {self.labels[lost[0]]!r}; '
                 'allowed: "smote", "random_over", "random_under", "none"'
             )
         return kept

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from search.space import Parameter, endless, misfits
 from search.spec_problems import BROKEN, Place
-from search.spec_space import Entry, Written, parameters_of, settled
+from search.spec_space import Entry, Written, block_parameters, settled
 from search.spec_values import class_weight, is_reference, is_scalar
-from search.wording import shown
+from search.wording import listed, shown
 
 Problem = tuple[Place, str]
 
@@ -30,6 +30,7 @@ def broken_rules(tree: Mapping[str, Any]) -> dict[Place, str]:
         _holdout,
         _names,
         _spaces,
+        _resampling,
         _conditions,
         _grid,
     )
@@ -149,22 +150,61 @@ def _parameters(block: Mapping[str, Any]) -> list[Parameter]:
         for name, entry in space.items()
         if entry is not BROKEN
     }
-    weights = _part(block, "class_weight")
-    if isinstance(weights, list):
-        entries["class_weight"] = class_weight(weights)
+    weights, methods = _part(block, "class_weight"), _part(block, "resample")
+    beside = (
+        class_weight(weights) if isinstance(weights, list) else None,
+        tuple(methods) if isinstance(methods, list) else None,
+        _ratio(block),
+    )
     fixed = {
         name: value
         for name, value in (_part(block, "params") or {}).items()
         if is_scalar(value) and name not in space
     }
-    sound = settled(parameters_of({**fixed, **entries}), set(space) - set(entries))
+    parameters = block_parameters({**fixed, **entries}, *beside)
+    sound = settled(parameters, set(space) - set(entries))
     return list(sound)
+
+
+def _ratio(block: Mapping[str, Any]) -> Written:
+    """``resample_ratio`` as an entry; None where it is absent or broken."""
+    ratio = _part(block, "resample_ratio")
+    if isinstance(ratio, Mapping) and BROKEN in ratio.values():
+        return None
+    return _entry().validate_python(ratio)
+
+
+def _at(index: int, name: str) -> Place:
+    """Where a parameter of a block is written."""
+    beside = name in ("resample", "resample_ratio")
+    return ("model", index, name) if beside else ("model", index, "space", name)
+
+
+def _resampling(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Resampling stands beside the estimator; its ratio says nothing without it."""
+    from evaluators.resampling import METHODS, NONE  # numpy is heavy, and specs are read often
+
+    for index, block in _blocks(tree):
+        for home in ("params", "space"):
+            for name in ("resample", "resample_ratio"):
+                if name in (_part(block, home) or {}):
+                    yield (
+                        ("model", index, home, name),
+                        f"no parameter of a model; write {name} beside estimator in [[model]]",
+                    )
+        given = block.get("resample")
+        methods = given if isinstance(given, list) else [given or NONE]
+        if _part(block, "resample_ratio") is not None and set(methods) <= {NONE}:
+            yield (
+                ("model", index, "resample_ratio"),
+                f"says nothing without resample; allowed beside it: {listed(METHODS[1:])}",
+            )
 
 
 def _conditions(tree: Mapping[str, Any]) -> Iterator[Problem]:
     for index, block in _blocks(tree):
         for name, sentence in misfits(_parameters(block)):
-            yield ("model", index, "space", name, "when"), sentence
+            yield (*_at(index, name), "when"), sentence
 
 
 def _grid(tree: Mapping[str, Any]) -> Iterator[Problem]:
@@ -176,7 +216,7 @@ def _grid(tree: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         for name in endless(parameters):
             yield (
-                ("model", index, "space", name),
+                _at(index, name),
                 'sampler = "grid" needs choices or steps; allowed: a list of values, or a range '
                 "with step",
             )

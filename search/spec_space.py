@@ -1,6 +1,7 @@
 """How a space is written in a spec, and what it means as ``search.space`` parameters."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Self
 
 from pydantic import (
@@ -167,6 +168,33 @@ Entry = Annotated[
 Written = Table | tuple[Scalar, ...] | Scalar
 
 
+def _ratio(entry: Written) -> Written:
+    """Numbers above 0 and up to 1; outside a table, whole ones become floats."""
+    if entry is None:
+        return None
+    numbers: tuple[Scalar, ...]
+    match domain_of(entry):
+        case Int(low, high) | Float(low, high):
+            numbers = (low, high)
+        case Choice(options):
+            numbers = options
+        case Fixed(value):
+            numbers = (value,)
+    wrong = [each for each in numbers if not is_number(each) or not 0 < each <= 1]
+    if not wrong:
+        if isinstance(entry, tuple):
+            return tuple(float(each) if is_whole(each) else each for each in entry)
+        return float(entry) if is_whole(entry) else entry
+    raise refused(
+        f"{shown(wrong[0])} is not allowed; allowed: a number above 0 and at most 1, a list of "
+        "them, or { float = [low, high] } of such numbers"
+    )
+
+
+#: How many rows of a class for one of the largest: a number, or several to search.
+Ratio = Annotated[Entry, AfterValidator(_ratio)]
+
+
 def domain_of(entry: Written) -> Domain:
     """The domain that an entry stands for."""
     if isinstance(entry, Table):
@@ -180,6 +208,29 @@ def parameters_of(entries: Mapping[str, Written]) -> list[Parameter]:
         Parameter(name, domain_of(entry), _conditions(entry, entries))
         for name, entry in entries.items()
     ]
+
+
+def block_parameters(
+    space: Mapping[str, Written],
+    class_weight: object = None,
+    resample: object = None,
+    resample_ratio: object = None,
+) -> list[Parameter]:
+    """The entries of one model, and behind them what stands beside its space with several values.
+
+    The ratio is a parameter only of what resamples.
+    """
+    entries = dict(space)
+    beside = {
+        "class_weight": class_weight, "resample": resample, "resample_ratio": resample_ratio
+    }  # fmt: skip
+    entries |= {name: each for name, each in beside.items() if isinstance(each, (Table, tuple))}
+    found = parameters_of(entries)
+    if "resample_ratio" in entries and isinstance(resample, tuple) and "none" in resample:
+        methods = tuple(method for method in resample if method != "none")
+        given = found[-1].when or ()
+        found[-1] = replace(found[-1], when=(*given, ("resample", methods)))
+    return found
 
 
 def _conditions(entry: Written, entries: Mapping[str, Written]) -> tuple[Condition, ...] | None:

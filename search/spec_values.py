@@ -204,6 +204,20 @@ def class_weight(value: object) -> Any:
     )
 
 
+def resample(value: object) -> Any:
+    """A method of resampling, or a list of them as a tuple."""
+    from evaluators.resampling import METHODS  # numpy is heavy, and specs are read often
+
+    if isinstance(value, (list, tuple)):
+        wrong = [each for each in value if each not in METHODS]
+        if not wrong:
+            return choosable(tuple(value))
+        value = wrong[0]
+    elif value in METHODS:
+        return value
+    raise refused(unknown(value, METHODS, "a resampling"))
+
+
 def choosable(options: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
     """``options`` if a choice can be made of them."""
     try:
@@ -252,6 +266,9 @@ TestSize = Annotated[
 FoldsSeed = Annotated[int | Literal["auto", "new"], BeforeValidator(_folds_seed)]
 _OneWeight = float | Literal["balanced"] | None
 _Written = float | Literal["balanced", "none"] | None
+Resample = Annotated[
+    str | tuple[str, ...], BeforeValidator(resample, json_schema_input_type=str | list[str])
+]
 ClassWeight = Annotated[
     float | Literal["balanced"] | dict[str, float] | tuple[_OneWeight, ...] | None,
     BeforeValidator(

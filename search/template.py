@@ -51,6 +51,7 @@ target = {target}
 estimator = "xgboost"
 # params = {{}}                 # fixed parameters, never searched
 # class_weight = "balanced"   # a number, by class, or a list to choose from; default: none
+# resample = ["none", "random_under", "smote"]   # of training rows; default: "none"
 # [model.space]               # default: a documented space for each registered model
 # max_depth = {{ int = [3, 10] }}
 # learning_rate = {{ float = [0.001, 0.3], log = true }}

@@ -91,6 +91,38 @@ def test_class_weights_can_be_searched():
     }
 
 
+def test_resampling_can_be_searched():
+    """Lists and ranges beside the space come last; a ratio exists only for what resamples."""
+    spec = read_spec(
+        a_model(
+            resample=["none", "random_under", "smote"],
+            resample_ratio={"float": [0.1, 1]},
+            space={"a": {"int": [1, 2], "when": {"resample": "smote"}}},
+        )
+    )
+    method, child, ratio = space_of(spec).models["xgboost"]
+    assert (method.name, method.domain.options) == ("resample", ("none", "random_under", "smote"))
+    assert child.when == (("resample", ("smote",)),)
+    assert (ratio.name, ratio.domain) == ("resample_ratio", Float(0.1, 1.0))
+    assert ratio.when == (("resample", ("random_under", "smote")),)
+    block = spec.model[0]
+    assert (block.fixed_resample, block.fixed_ratio) == (None, None)
+    assert block.methods == ("none", "random_under", "smote")
+
+
+def test_resampling_can_be_fixed():
+    """One method and one number are fixed; either may be searched alone; by default none is."""
+    block = read_spec(a_model(resample="smote", resample_ratio=1)).model[0]
+    assert (block.fixed_resample, block.fixed_ratio, block.parameters()) == ("smote", 1.0, ())
+    [ratio] = read_spec(a_model(resample="smote", resample_ratio=[1, 0.5])).model[0].parameters()
+    assert (ratio.domain, ratio.when) == (Choice((1.0, 0.5)), None)
+    [method] = (
+        read_spec(a_model(resample=["none", "smote"], resample_ratio=0.5)).model[0].parameters()
+    )
+    assert method.name == "resample"
+    assert read_spec(a_spec()).model[0].fixed_resample == "none"
+
+
 def test_what_the_user_gives_leaves_the_default_space():
     """A fixed parameter is never searched, and conditions on it are decided."""
     whole = read_spec(a_spec()).model[0].space
@@ -186,6 +218,8 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2), max_le
     space=st.dictionaries(st.sampled_from(["a", "b", "c"]), entries),
     params=st.dictionaries(st.sampled_from(["d", "e"]), values),
     weight=st.sampled_from([None, "balanced", 3, [1, "none"], {"x": 2}]),
+    resample=st.sampled_from(["smote", ["none", "smote_enn"]]),
+    ratio=st.sampled_from([None, 1, [0.5, 1], {"float": [0.1, 1], "log": True}]),
     search=st.fixed_dictionaries(
         {},
         optional={
@@ -197,10 +231,18 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2), max_le
     test_size=st.sampled_from([False, "auto", 0.25]),
 )
 @settings(deadline=None, max_examples=50)
-def test_the_record_of_a_spec_reads_back_equal(space, params, weight, search, test_size):
+def test_the_record_of_a_spec_reads_back_equal(
+    space, params, weight, resample, ratio, search, test_size
+):
     """The JSON of a spec, its defaults filled in, gives an equal spec with the same space."""
     spec = read_spec(
-        a_model(space=space, params=params, class_weight=weight)
+        a_model(
+            space=space,
+            params=params,
+            class_weight=weight,
+            resample=resample,
+            resample_ratio=ratio,
+        )
         | {"search": search, "holdout": {"test_size": test_size}}
     )
     again = read_spec(json.loads(json.dumps(spec.to_json(), allow_nan=False)))

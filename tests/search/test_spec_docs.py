@@ -18,8 +18,10 @@ def keys_of(section: type[Section], prefix: str = ""):
     for name, field in section.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         inner = list(sections_in(field.annotation))
-        if not inner or path == "model.space":
+        if not inner or path in ("model.space", "model.resample_ratio"):
             yield path, "required" if field.is_required() else field.default
+        if path == "model.resample_ratio":  # written as an entry of the space, and told there
+            continue
         for each in inner:
             yield from keys_of(each, f"{path}.*." if path == "model.space" else f"{path}.")
 

@@ -142,6 +142,33 @@ MISTAKES = {
     ),
     "odd weight": (a_model(class_weight="balancd"), "$.model[0].class_weight", '"balanced"'),
     "negative weight": (a_model(class_weight={"a": -1}), "$.model[0].class_weight", "above 0"),
+    "odd resampling": (a_model(resample=["none", "smoet"]), "$.model[0].resample", '"smote"?'),
+    "resampling in a space": (
+        in_space(resample=["none", "smote"]),
+        "$.model[0].space.resample",
+        "beside estimator",
+    ),
+    "ratio alone": (
+        a_model(resample_ratio=0.5),
+        "$.model[0].resample_ratio",
+        'beside it: "random_over"',
+    ),
+    "ratio above 1": (
+        a_model(resample="smote", resample_ratio={"float": [0.5, 2]}),
+        "$.model[0].resample_ratio",
+        "2.0 is not allowed; allowed: a number above 0 and at most 1",
+    ),
+    "odd range of ratios": (
+        a_model(resample="smote", resample_ratio={"float": [0.5]}),
+        "$.model[0].resample_ratio.float",
+        "[low, high]",
+    ),
+    "grid of ratios without steps": (
+        a_model(resample="smote", resample_ratio={"float": [0.5, 1]})
+        | {"search": {"sampler": "grid"}},
+        "$.model[0].resample_ratio",
+        "needs choices or steps",
+    ),
     "infinite parameter": (
         a_model(params={"a": [float("inf")]}),
         "$.model[0].params.a[0]",
@@ -209,7 +236,10 @@ def test_one_mistake_is_one_line(mistake):
 
 
 PLACES = [("name",), ("data",), ("search", "stop_when"), ("evaluate", "splitter"), ("model",)]
-PLACES += [("model", 0), *(("model", 0, key) for key in ("name", "params", "class_weight"))]
+PLACES += [
+    ("model", 0),
+    *(("model", 0, key) for key in ("name", "params", "class_weight", "resample")),
+]
 PLACES += [("model", 0, "space"), ("model", 0, "space", "a"), ("model", 0, "space", "b", "when")]
 JUNK = st.recursive(
     st.sampled_from([None, True, 0, -1, 10**30, 2.5, float("nan"), "", "auto", "a:b", object()]),
