@@ -13,16 +13,17 @@ scores of rare positives are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluators.metric_functions import count
 from evaluators.metrics import Metric, tuned_name
+from evaluators.out_of_fold import OutOfFold
 from evaluators.scored_rows import CUTS, labels_of
 from evaluators.scoring import Confusion, as_confusion
-from evaluators.types import Floats, FoldResult, Ints, ScoreKind, Split
+from evaluators.types import Floats, FoldResult, Ints, Resources, ScoreKind, Split
 
 #: At most so many thresholds are tried, at even steps through the ranks of the positive rows:
 #: the best of them is less than one positive in 4,096 from the best of all.
@@ -170,3 +171,21 @@ def _between(score: Floats, starts: Ints, kind: ScoreKind) -> Floats:
         all_rows, no_row = min(score[0] - 1, np.nextafter(score[0], -np.inf)), score[-1]
     cuts[starts == 0], cuts[starts == len(score)] = all_rows, no_row
     return cuts
+
+
+def retuned(metric: Metric, scored: OutOfFold) -> OutOfFold:
+    """The same rows with the labels of tuned thresholds, as for a score named "f1@tuned".
+
+    From outputs that were recorded, which are rounded, a row next to its cut may fall on the other
+    side of it.
+    """
+    places = [np.flatnonzero(scored.fold == number) for number in np.unique(scored.fold)]
+    splits = [Split(np.arange(0), place, int(scored.repeat[place[0]])) for place in places]
+    folds = [
+        FoldResult(number, {}, (), Resources(), scored.output[place], scored.kind)
+        for number, place in enumerate(places)
+    ]
+    labels = np.empty(len(scored.rows), dtype=np.int64)
+    for place, said in zip(places, tuned(metric, scored.target, splits, folds).labels, strict=True):
+        labels[place] = said
+    return replace(scored, labels=labels)

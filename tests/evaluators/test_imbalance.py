@@ -18,6 +18,7 @@ from evaluators.prior import corrected
 from evaluators.refit import refit
 from evaluators.scored_rows import ScoredRows, labels_of
 from evaluators.scorers import apply_function
+from evaluators.thresholds import retuned
 from evaluators.types import Column, Configuration, Dataset, FoldResult, Split
 
 RECORDED = ("roc_auc", "f1", "precision", "log_loss", "brier", "calibration_error", "neg_log_loss")
@@ -158,8 +159,10 @@ def test_tuned_labels_can_be_had_again_from_recorded_outputs():
     """For intervals and comparisons of a score at tuned thresholds; and those at a number."""
     data, tune = skewed(), resolve("f1", binary=True)
     splits = splits_of(data.rows)
-    _, outcome = evaluated(assignment("f1", "roc_auc", tune=tune), data, splits)
-    read = from_file(outcome.oof, data.target, splits, tune)
+    folds, outcome = evaluated(assignment("f1", "roc_auc", tune=tune), data, splits)
+    fresh = retuned(tune, out_of_fold(data.target, splits, folds))
+    assert fresh.score(tune) == outcome.scores["f1@tuned"]
+    read = retuned(tune, from_file(outcome.oof, data.target, splits))
     assert read.score(tune) == pytest.approx(outcome.scores["f1@tuned"], abs=0.02)
     folds, outcome = evaluated(assignment("f1", cut=0.2), data, splits)
     assert out_of_fold(data.target, splits, folds).score(tune) == outcome.scores["f1"]
