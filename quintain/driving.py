@@ -91,7 +91,7 @@ def _open_record(
         "tried_elsewhere": store.tried(data.table or data.fingerprint) - ended,
     }  # fmt: skip
     opening = [Entry("state", now, state)]
-    if not entries:
+    if not any(entry.kind == "baseline" for entry in entries):
         opening.append(Entry("baseline", now, asdict(prepared.baseline)))
         opening += [
             Entry("warning", now, asdict(warned)) for warned in (*prepared.warnings, *fresh_warned)

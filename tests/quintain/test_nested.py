@@ -1,0 +1,56 @@
+"""A nested sweep estimates the search itself, on rows that no part of it saw."""
+
+import numpy as np
+import pytest
+
+from quintain.sweeps import resume, run
+from search.records import Records
+
+SPEC = {
+    "name": "nested",
+    "evaluate": {"metric": "roc_auc", "nested": True, "folds": 3},
+    "search": {"trials": 7, "sampler": "random"},
+    "model": [{"estimator": "gaussian_nb"}],
+}
+
+
+def table(rows=240):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(rows, 3))
+    return values, (values[:, 0] + rng.normal(size=rows) > 0).astype(int)
+
+
+class Accident:
+    """Watches sweeps begin, and fails at the third."""
+
+    begun = 0
+
+    def begin(self, view, machine, budget, slots):
+        self.begun += 1
+        if self.begun == 3:
+            raise OSError("the machine went away")
+        return lambda sweep, entries: None
+
+    def end(self):
+        pass
+
+
+def test_each_outer_fold_is_a_sweep_of_its_own_and_stays_done(tmp_path):
+    """Three searches inside, one outside; what was searched before an accident stays searched."""
+    store = str(tmp_path / "records.db")
+    with pytest.raises(OSError, match="went away"):
+        run(SPEC, table(), runner="inline", records=store, watcher=Accident())
+    with Records.open(store) as records:
+        assert records.state("nested-1") == "interrupted"
+        before = records.entries("nested-1.outer1of3-1")
+        assert records.header("nested-1.outer1of3-1")["rows_searched"] < 240
+    told = resume("nested-1", table(), records=store, progress=False).to_json()
+    assert told["state"] == "completed"
+    assert told["estimate"]["method"].startswith("nested")
+    assert told["estimate"]["low"] < told["estimate"]["score"] < told["estimate"]["high"]
+    assert told["estimate"]["tried"] == 28
+    assert told["baseline"]["score"] == 0.5
+    with Records.open(store) as records:
+        assert records.entries("nested-1.outer1of3-1") == before
+        names = sorted(found.id for found in records.sweeps())
+    assert names == ["nested-1", *(f"nested-1.outer{n}of3-1" for n in (1, 2, 3))]
