@@ -21,8 +21,10 @@ from evaluators.data import load
 from evaluators.errors import QuintainError
 from evaluators.metrics import Metric, default_metric, resolve, standard_set
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
+from evaluators.resampling import Resampling, weightless
 from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, make_splits, natural_splitter
+from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, ScoreKind, Split, Warned
 from quintain.locking import Division, divide
 from search.errors import SpecError
@@ -139,6 +141,8 @@ def prepare(
     _check_outputs(metrics[0], recipes, dataset)
     plan = _plan(spec, dataset)
     splits, split_warnings = make_splits(plan, dataset)
+    constant = baseline(metrics, dataset, splits)
+    suspected = suspicions(dataset, metrics[0], constant.scores[metrics[0].name])
     resources = spec.resources
     assignment = Assignment(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
@@ -146,8 +150,8 @@ def prepare(
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,
-        baseline(metrics, dataset, splits),
-        (*dataset.warnings, *division.warnings, *split_warnings, *_grid_warnings(spec)),
+        constant,
+        (*dataset.warnings, *division.warnings, *split_warnings, *suspected, *_grid_warnings(spec)),
     )  # fmt: skip
 
 
@@ -245,7 +249,7 @@ def _metrics(spec: Spec, dataset: Dataset) -> tuple[Metric, ...]:
 
 
 def _check_weights(spec: Spec, recipes: Mapping[str, ModelRecipe], dataset: Dataset) -> None:
-    """Refuse class weights that name no class of the data, and rows that a model cannot weigh."""
+    """Refuse class weights of no class of the data, and weighted rows where nothing has a use."""
     space, problems = space_of(spec), []
     for position, block in enumerate(spec.model):
         weights: list[object] = [block.fixed_class_weight]
@@ -255,6 +259,8 @@ def _check_weights(spec: Spec, recipes: Mapping[str, ModelRecipe], dataset: Data
         weighted = dataset.weight is not None
         said = misfits(recipes[block.name], weights, dataset.classes, weighted_rows=weighted)
         problems += [f"$.model[{position}].class_weight: {line}" for line in said]
+        said = weightless(block.methods) if weighted else []
+        problems += [f"$.model[{position}].resample: {line}" for line in said]
     if problems:
         raise SpecError(problems)
 
@@ -283,13 +289,14 @@ def _recipes(spec: Spec) -> dict[str, ModelRecipe]:
         at = f"$.model[{position}]"
         try:
             recipe = make_recipe(
-                block.name, block.estimator, block.params, block.fixed_class_weight, spec.folder
-            )
+                block.name, block.estimator, block.params, block.fixed_class_weight, spec.folder,
+                Resampling(block.fixed_resample, block.fixed_ratio),
+            )  # fmt: skip
         except QuintainError as error:
             problems.append(f"{at}.estimator: {error}")
             continue
         recipes[block.name] = recipe
-        searched = [p.name for p in space.models[block.name] if p.name != "class_weight"]
+        searched = [parameter.name for parameter in space.models[block.name]]
         problems += [f"{at}.params: {said}" for said in check_params(recipe, block.params)]
         problems += [f"{at}.space: {said}" for said in check_params(recipe, searched)]
     if problems:
