@@ -119,8 +119,8 @@ def _sweep(
     sweep_id: str, watcher: Watcher | None, data: Any,
 ) -> Result:  # fmt: skip
     """One sweep to its end; a nested one searches its outer folds first."""
+    from quintain.closing import close
     from quintain.locking import register
-    from quintain.optimism import note_optimism
 
     with store.acquire(sweep_id) as lease, ExitStack() as stack:
         register(store, sweep_id, prepared.division)
@@ -134,7 +134,7 @@ def _sweep(
                 return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
         runner, machine = started or stack.enter_context(place())
         search(prepared, runner, machine, store, lease, watcher)
-        note_optimism(prepared, store, lease)
+        close(prepared, store, lease)
     return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)
 
 

@@ -134,7 +134,10 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     if view.finals.choice:
         yield _aside(view.finals.choice)
     yield _line("searched", Text(f"{score(best.score)} {chosen}", "dim"))
-    if view.beats_baseline is False and view.baseline is not None:
+    for doubt in view.doubts:
+        yield Text.assemble(("doubt   ", "bold yellow"), (f"{doubt.code}: {doubt.message}", ""))
+    said = "within_noise_of_baseline" in [doubt.code for doubt in view.doubts]
+    if view.beats_baseline is False and view.baseline is not None and not said:
         yield Text(
             f"The best trial does not beat the baseline: {score(best.score)} against "
             f"{score(view.baseline.score)} ({view.baseline.kind}).",
@@ -170,6 +173,7 @@ def _warnings(view: SweepView) -> list[Text]:
     return [
         Text("warning ", "yellow") + Text(f"{each.code}: {each.message}", "default")
         for each in view.warnings
+        if each not in view.doubts
     ]
 
 

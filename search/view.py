@@ -57,6 +57,7 @@ class SweepView:
             the best score, of equals the quicker, then the earlier. Its ``trial`` is -1 where the
             model's defaults won.
         finals: finalists, winner and estimate.
+        doubts: those of ``warnings`` that came of the sweep's result.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
     """
 
@@ -76,6 +77,7 @@ class SweepView:
     resources: Cost
     best: TrialView | None
     finals: FinalsView = field(default_factory=FinalsView)
+    doubts: tuple[Warned, ...] = ()
     reason: str = ""
     records: str = ""
     place: str = ""
@@ -120,6 +122,7 @@ class SweepView:
             resources=cost_of(trials, finals, fold.runs),
             best=finals.winner or next(iter(_ranked(trials, direction)), None),
             finals=finals,
+            doubts=tuple(fold.doubts),
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -215,6 +218,7 @@ class _Fold:
     metric: str
     trials: dict[int, TrialFold] = field(default_factory=dict)
     warnings: dict[Warned, None] = field(default_factory=dict)  # each once, in order
+    doubts: list[Warned] = field(default_factory=list)
     baseline: BaselineView | None = None
     last: Mapping[str, Any] = field(default_factory=dict)
     runner: str = ""
@@ -242,7 +246,10 @@ class _Fold:
             self.trials.setdefault(entry.trial, TrialFold(entry.trial)).read(entry)
         match entry.kind:
             case "warning":
-                self.warnings[Warned(body["code"], body["message"], body.get("figure"))] = None
+                warned = Warned(body["code"], body["message"], body.get("figure"))
+                self.warnings[warned] = None
+                if self.finals.winner is not None:
+                    self.doubts.append(warned)
             case "baseline":
                 scores = {name: number(score) for name, score in body["scores"].items()}
                 score = scores.get(self.metric, math.nan)

@@ -36,6 +36,11 @@ class FinalistView:
     failure: str
     won: bool
 
+    @property
+    def name(self) -> str:
+        """As a sentence names it."""
+        return "the default configuration" if self.trial is None else f"trial {self.trial}"
+
     def to_json(self) -> dict[str, Json]:
         """As a program reads it."""
         names = ("trial", "model", "params", "search", "fresh", "cpu_s", "won")

@@ -1,13 +1,22 @@
-"""BBC-CV beside the estimate: what choosing the best of all trials leaves of its score."""
+"""What is said of a sweep once it is over: BBC-CV beside the estimate, and what gives pause."""
 
+import math
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from evaluators.estimate import tested_share
 from evaluators.optimism import bbc
 from evaluators.out_of_fold import OutOfFold, from_file
+from search.afterthoughts import (
+    Contender,
+    optimism_large,
+    winner_unstable,
+    within_noise_of_baseline,
+)
 from search.entries import Entry
 from search.records import Lease, Records
+from search.view import read_view
 
 if TYPE_CHECKING:
     from quintain.prepare import Prepared
@@ -18,14 +27,40 @@ MOST_CELLS = 20_000_000
 CELL_DRAWS = 400_000_000
 
 
-def note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
-    """Record BBC-CV over all trials of a completed sweep.
+def close(prepared: "Prepared", store: Records, lease: Lease) -> None:
+    """Record what can be told of a completed sweep as a whole."""
+    if store.state(lease.sweep) == "completed":
+        _note_optimism(prepared, store, lease)
+        _note_doubts(prepared, store, lease)
+
+
+def _note_doubts(prepared: "Prepared", store: Records, lease: Lease) -> None:
+    """Warn where the numbers promise less than they seem to."""
+    view = read_view(store, lease.sweep)
+    found, best, direction = view.finals.estimate, view.best, prepared.objective.direction
+    if found is None or best is None:
+        return
+    low, high = found.interval.low, found.interval.high
+    contenders = [
+        Contender(each.name, each.search_folds, each.fresh_folds) for each in view.finals.finalists
+    ]
+    baseline = math.nan if view.baseline is None else view.baseline.score
+    doubts = (
+        *within_noise_of_baseline(found.score, low, high, baseline, direction),
+        *optimism_large(best.score, found.score, low, high, direction),
+        *winner_unstable(contenders, direction, tested_share(prepared.splits)),
+    )
+    store.append(
+        lease.sweep, [Entry("warning", time.time(), asdict(each)) for each in doubts], lease
+    )
+
+
+def _note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
+    """Record BBC-CV over all trials.
 
     Left out where a trial was pruned or its outputs were not kept (the choice could not be
     repeated), and where fewer than two completed.
     """
-    if store.state(lease.sweep) != "completed":
-        return
     ended = [entry for entry in store.entries(lease.sweep) if entry.kind == "ended"]
     completed = [entry for entry in ended if entry.body["state"] == "completed"]
     pruned = any(entry.body["state"] == "pruned" for entry in ended)
