@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # scikit-learn and pandas are for looks, not for the list of 
     from evaluators.fingerprint import Hashes
     from evaluators.types import Dataset
     from quintain.prepare import Prepared
-    from search.ledger import Submission, TestRows
+    from search.ledger import LockedRows, Submission
     from search.view_rows import TrialView
 
 #: What ``--json`` prints of a look, in its order.
@@ -183,7 +183,7 @@ def _refuse_at_the_budget(store: Records, sweep: str, digest: str, names: str, l
         )
 
 
-def _submission(prepared: "Prepared", winner: "TrialView") -> "tuple[TestRows, Submission]":
+def _submission(prepared: "Prepared", winner: "TrialView") -> "tuple[LockedRows, Submission]":
     """The locked rows by sorted identity, and what the refitted winner says of them."""
     from evaluators.crossval import outputs
     from evaluators.models import classify_failure
@@ -208,8 +208,8 @@ def _submission(prepared: "Prepared", winner: "TrialView") -> "tuple[TestRows, S
     return test, Submission(output, kind, labels, locked.classes, shift)
 
 
-def _test_rows(prepared: "Prepared") -> "tuple[TestRows, Dataset]":
-    from search.ledger import TestRows
+def _test_rows(prepared: "Prepared") -> "tuple[LockedRows, Dataset]":
+    from search.ledger import LockedRows
 
     locked = prepared.division.locked
     assert locked is not None  # must_be_the_same has compared its digest
@@ -217,7 +217,7 @@ def _test_rows(prepared: "Prepared") -> "tuple[TestRows, Dataset]":
     order = np.argsort(locked.identity, kind="stable")
     identities, locked = locked.identity[order], locked.take(order)
     name = prepared.spec.data.target or "target"
-    return TestRows(identities, locked.target, locked.classes, name, locked.groups), locked
+    return LockedRows(identities, locked.target, locked.classes, name, locked.groups), locked
 
 
 def _user() -> str:
@@ -230,7 +230,7 @@ def _user() -> str:
 
 
 def _answered(
-    store: Records, names: str, prepared: "Prepared", test: "TestRows", submission: "Submission",
+    store: Records, names: str, prepared: "Prepared", test: "LockedRows", submission: "Submission",
     told: Mapping[str, Any],
 ) -> tuple[int, dict[str, Any]]:  # fmt: skip
     """The number of the last look taken, and what the ledger is to keep of the next."""

@@ -50,7 +50,7 @@ def barred(identities: Hashes, holdouts: Iterable[HoldoutRecord]) -> NDArray[np.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TestRows:
+class LockedRows:
     """Locked rows that are to be looked at, in the order of their sorted identities.
 
     Attributes:
@@ -170,7 +170,7 @@ def used(identities: Hashes, looks: Sequence[LookRecord], rows: Mapping[str, Has
 
 def answer(
     metric: Metric,
-    test: TestRows,
+    test: LockedRows,
     new: Submission,
     looks: Sequence[LookRecord],
     rows: Mapping[str, Hashes],
@@ -200,7 +200,7 @@ def answer(
 
 
 def _comparable(
-    test: TestRows, looks: Sequence[LookRecord], rows: Mapping[str, Hashes]
+    test: LockedRows, looks: Sequence[LookRecord], rows: Mapping[str, Hashes]
 ) -> Iterable[tuple[Ints, Submission]]:
     """Earlier looks at some of these rows, for the same target: which rows, and the outputs."""
     for look in looks:
@@ -214,7 +214,7 @@ def _comparable(
         yield index, earlier.part(np.searchsorted(seen, test.identities[index]))
 
 
-def _scored(metric: Metric, test: TestRows, index: Ints, model: Submission) -> OutOfFold:
+def _scored(metric: Metric, test: LockedRows, index: Ints, model: Submission) -> OutOfFold:
     output = corrected(model.output, model.shift) if metric.needs == "proba" else model.output
     return one_test_set(index, test.target[index], output, model.kind, model.labels)
 

@@ -2,13 +2,14 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
 from search.entries import Entry
 from search.errors import UnknownSweepError
-from search.records import Records
+from search.records import HoldoutRecord, LookRecord, Records
 
 RUNNING = Entry("state", 1.0, {"state": "running"})
 DONE = Entry("state", 2.0, {"state": "completed", "summary": {"best": None}})
@@ -192,6 +193,32 @@ class RecordsContract:
         records.append(second, [end(0, "completed"), end(0, "completed", 1), RUNNING])
         records.append(other, ends)
         assert (records.tried("t"), records.tried("t2"), records.tried("none")) == (4, 3, 0)
+
+    # -- hold-outs and looks ------------------------------------------------------------------
+
+    def test_rows_are_locked_once(self, records):
+        """The same rows are one hold-out, of the sweep that locked them first."""
+        for sweep in ("a-1", "b-1"):
+            records.lock(HoldoutRecord("d1", "columns", 2, b"\x00\xff" * 8, sweep, 0.0))
+        records.lock(HoldoutRecord("d2", "others", 1, b"12345678", "b-1", 0.0))
+        (found,) = records.holdouts("columns")
+        assert (found.digest, found.rows, found.sweep) == ("d1", 2, "a-1")
+        assert found.identities == b"\x00\xff" * 8
+        assert abs(found.time - time.time()) < 60
+        assert records.holdouts("none") == []
+
+    def test_two_looks_at_once_are_never_both_the_first(self, records):
+        """A look that did not know of another one is not recorded."""
+        records.lock(HoldoutRecord("d1", "columns", 1, b"12345678", "a-1", 0.0))
+        records.lock(HoldoutRecord("d2", "others", 1, b"12345678", "a-1", 0.0))
+        look = LookRecord(0, "d1", "gone-7", 5.0, {"why": "ü", "score": 0.5}, b"\x00\x01")
+        assert records.add_look(look, "columns", after=0)
+        assert not records.add_look(look, "columns", after=0)
+        assert records.add_look(replace(look, holdout="d2"), "others", after=0)
+        (first,) = records.looks("columns")
+        assert first == replace(look, seq=first.seq)
+        assert records.add_look(look, "columns", after=first.seq)
+        assert [each.body["why"] for each in records.looks("columns")] == ["ü", "ü"]
 
     # -- what dies ----------------------------------------------------------------------------
 
