@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from evaluators.metrics import Metric
+from evaluators.metrics import Metric, tuned_name
 from evaluators.scored_rows import ScoredRows, labels_of
 from evaluators.scoring import score_rows, score_trial
 from evaluators.types import Dataset, Floats, FoldResult, Ints, Resources, Split
@@ -24,7 +24,12 @@ class Baseline:
     scores: dict[str, float] = field(default_factory=dict)
 
 
-def baseline(metrics: Sequence[Metric], dataset: Dataset, splits: Sequence[Split]) -> Baseline:
+def baseline(
+    metrics: Sequence[Metric],
+    dataset: Dataset,
+    splits: Sequence[Split],
+    tune: Metric | None = None,
+) -> Baseline:
     """The constant predictor that is best by ``metrics[0]``, scored by all under the same folds.
 
     Whatever its labels, its probability is the class shares of each fold's training rows. So the
@@ -32,16 +37,31 @@ def baseline(metrics: Sequence[Metric], dataset: Dataset, splits: Sequence[Split
     metrics of ranks are those of one tie: ROC AUC 0.5, average precision the share of positives.
     Of equals the first wins, in the order prior, all_positive, all_negative. With more than two
     classes there is one candidate, ``majority``.
+
+    ``tune``: binary data's label metrics are scored "@tuned" too, by the constant label that is
+    best by ``tune``, which is all that a threshold can make of one answer for every row.
     """
     kinds: tuple[BaselineKind, ...] = ("majority",)
     if dataset.binary:
         kinds = ("prior", "all_positive", "all_negative")
-    best = Baseline(kinds[0], _scores(metrics, dataset, splits, kinds[0]))
-    for kind in kinds[1:]:
-        # Only a metric that reads labels can tell the candidates apart.
-        scores = _scores(metrics, dataset, splits, kind)
-        if metrics[0].better(scores[metrics[0].name], best.scores[metrics[0].name]):
-            best = Baseline(kind, scores)
+    # Only a metric that reads labels can tell the candidates apart.
+    every = list({metric.name: metric for metric in (*metrics, *([tune] if tune else []))}.values())
+    scores = {kind: _scores(every, dataset, splits, kind) for kind in kinds}
+    best = _best(scores, metrics[0])
+    found = {metric.name: scores[best][metric.name] for metric in metrics}
+    if tune is not None:
+        cut = scores[_best({kind: scores[kind] for kind in kinds if kind != "prior"}, tune)]
+        found |= {tuned_name(each.name): cut[each.name] for each in every if each.reads == "counts"}
+    return Baseline(best, found)
+
+
+def _best(scores: dict[BaselineKind, dict[str, float]], metric: Metric) -> BaselineKind:
+    """The kind that scores best by ``metric``, the first of equals."""
+    kinds = iter(scores)
+    best = next(kinds)
+    for kind in kinds:
+        if metric.better(scores[kind][metric.name], scores[best][metric.name]):
+            best = kind
     return best
 
 

@@ -19,7 +19,7 @@ from evaluators.baseline import Baseline, baseline
 from evaluators.crossval import Assignment
 from evaluators.data import load
 from evaluators.errors import QuintainError
-from evaluators.metrics import Metric, default_metric, resolve, standard_set
+from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
 from evaluators.resampling import Resampling, weightless
 from evaluators.scoring import check_output
@@ -27,6 +27,7 @@ from evaluators.splits import SplitPlan, make_splits, natural_splitter
 from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, ScoreKind, Split, Warned
 from quintain.locking import Division, divide
+from quintain.measures import Measures, measures
 from search.errors import SpecError
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
@@ -53,7 +54,7 @@ class Prepared:
     @property
     def objective(self) -> Metric:
         """The metric that ranks trials."""
-        return self.assignment.metrics[0]
+        return self.assignment.objective
 
     @property
     def positive_share(self) -> float | None:
@@ -100,6 +101,8 @@ class Prepared:
             "metric": self.objective.name,
             "metrics": [metric.name for metric in self.assignment.metrics],
             "direction": self.objective.direction,
+            "threshold": self.assignment.cut,
+            "tuned_for": None if self.assignment.tune is None else self.assignment.tune.name,
             "positive": data.classes[1] if data.binary else None,
             "positive_share": self.positive_share,
             "classes": list(data.classes),
@@ -134,19 +137,21 @@ def prepare(
         store: whose hold-outs are kept back from the search; it is only read.
         header: of the sweep, where it is there already, see ``quintain.locking.divide``.
     """
-    recipes, whole, metrics = _resolved(spec, data)
+    recipes, whole, measured = _resolved(spec, data)
     division = divide(spec, whole, store, header)
     dataset = division.development
     _check_weights(spec, recipes, dataset)
-    _check_outputs(metrics[0], recipes, dataset)
+    _check_outputs(measured, recipes, dataset)
     plan = _plan(spec, dataset)
     splits, split_warnings = make_splits(plan, dataset)
-    constant = baseline(metrics, dataset, splits)
+    metrics = measured.metrics
+    constant = baseline(metrics, dataset, splits, measured.tune)
     suspected = suspicions(dataset, metrics[0], constant.scores[metrics[0].name])
     resources = spec.resources
     assignment = Assignment(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
         fit_seconds=spec.search.trial_timeout, memory_mb=resources.memory_limit_mb,
+        cut=measured.cut, tune=measured.tune, tuned_objective=measured.tuned_objective,
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,
@@ -155,11 +160,11 @@ def prepare(
     )  # fmt: skip
 
 
-def _resolved(spec: Spec, data: Any) -> tuple[dict[str, ModelRecipe], Dataset, tuple[Metric, ...]]:
+def _resolved(spec: Spec, data: Any) -> tuple[dict[str, ModelRecipe], Dataset, Measures]:
     """Models, rows and metrics; what is wrong with each of them is told together."""
     problems: list[str] = []
     recipes: dict[str, ModelRecipe] = {}
-    metrics: tuple[Metric, ...] = ()
+    measured = Measures(())
     try:
         recipes = _recipes(spec)
     except SpecError as error:
@@ -171,12 +176,12 @@ def _resolved(spec: Spec, data: Any) -> tuple[dict[str, ModelRecipe], Dataset, t
             raise
         raise SpecError([*problems, f"$.data: {error}"]) from error
     try:
-        metrics = _metrics(spec, whole)
+        measured = measures(spec, whole)
     except SpecError as error:
         problems += error.problems
     if problems:
         raise SpecError(problems)
-    return recipes, whole, metrics
+    return recipes, whole, measured
 
 
 def _grid_warnings(spec: Spec) -> list[Warned]:
@@ -194,6 +199,8 @@ def _grid_warnings(spec: Spec) -> list[Warned]:
 def spec_of(header: Mapping[str, Any]) -> Spec:
     """The spec a sweep was started with, paths relative to where it stood then."""
     told = dict(header["spec"])
+    if "tuned_for" not in header:  # of before thresholds were tuned, where 0.5 was no choice
+        told["evaluate"] = {**told.get("evaluate", {}), "threshold": "auto"}
     if told.get("evaluate", {}).get("folds_seed") == "new":  # a resumed sweep keeps its folds
         told["evaluate"] = {**told["evaluate"], "folds_seed": header["folds_seed"]}
     spec: Spec = read_spec(told).in_folder(Path(header["folder"]))
@@ -227,27 +234,6 @@ def _plan(spec: Spec, dataset: Dataset) -> SplitPlan:
     return SplitPlan(splitter, evaluate.folds, evaluate.repeats, seed, spec.folder)
 
 
-def _metrics(spec: Spec, dataset: Dataset) -> tuple[Metric, ...]:
-    """The objective first, then the others, each once."""
-    evaluate, binary = spec.evaluate, dataset.binary
-    share = float(dataset.target.mean()) if binary else None
-    name = evaluate.metric or default_metric(share, binary)
-    others = evaluate.metrics if evaluate.metrics is not None else standard_set(binary)
-    wanted = [("$.evaluate.metric", name, evaluate.direction)]
-    wanted += [(f"$.evaluate.metrics[{n}]", other, None) for n, other in enumerate(others)]
-    problems, found = [], dict[str, Metric]()
-    for at, each, direction in wanted:
-        try:
-            metric = resolve(each, binary=binary, direction=direction, folder=spec.folder)
-        except QuintainError as error:
-            problems.append(f"{at}: {error}")
-        else:
-            found.setdefault(metric.name, metric)
-    if problems:
-        raise SpecError(problems)
-    return tuple(found.values())
-
-
 def _check_weights(spec: Spec, recipes: Mapping[str, ModelRecipe], dataset: Dataset) -> None:
     """Refuse class weights of no class of the data, and weighted rows where nothing has a use."""
     space, problems = space_of(spec), []
@@ -265,9 +251,12 @@ def _check_weights(spec: Spec, recipes: Mapping[str, ModelRecipe], dataset: Data
         raise SpecError(problems)
 
 
-def _check_outputs(objective: Metric, recipes: Mapping[str, ModelRecipe], dataset: Dataset) -> None:
-    """Refuse an objective of probabilities where a model gives decision values only."""
-    if objective.needs != "proba":
+def _check_outputs(
+    measured: Measures, recipes: Mapping[str, ModelRecipe], dataset: Dataset
+) -> None:
+    """Refuse what needs probabilities where a model gives decision values only."""
+    objective = measured.metrics[0]
+    if objective.needs != "proba" and measured.cut is None:
         return  # building a model imports its library
     kinds: dict[str, ScoreKind] = {}
     for name, recipe in recipes.items():
@@ -278,7 +267,7 @@ def _check_outputs(objective: Metric, recipes: Mapping[str, ModelRecipe], datase
         except Exception:  # it may need parameters of the space: its trials will tell
             continue
         kinds[name] = "proba" if hasattr(model, "predict_proba") else "decision"
-    check_output(objective, kinds)
+    check_output(objective, kinds, measured.cut)
 
 
 def _recipes(spec: Spec) -> dict[str, ModelRecipe]:

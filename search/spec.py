@@ -23,6 +23,7 @@ from search.spec_space import Entry, Ratio, block_parameters, settled
 from search.spec_values import (
     AutoOrCount,
     ClassWeight,
+    Costs,
     Count,
     Estimator,
     Flag,
@@ -39,6 +40,7 @@ from search.spec_values import (
     Splitter,
     TestSize,
     Text,
+    Threshold,
     megabytes,
     only,
     refused,
@@ -95,8 +97,9 @@ class Evaluate(Section):
     )
     repeats: Count = Field(default=1, description="how often all rows are split anew")
     splitter: Splitter = Field(default="auto", description="how rows are dealt to folds")
-    threshold: Annotated[float, only(0.5)] = Field(
-        default=0.5, description="where a score becomes a label (others are not built yet)"
+    threshold: Threshold = Field(default="auto", description="where a score becomes a label")
+    costs: Costs = Field(
+        default=None, description="what each wrong label costs, by true and predicted label"
     )
     folds_seed: FoldsSeed = Field(
         default="auto", description="which folds: the same for the same data"

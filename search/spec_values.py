@@ -178,6 +178,41 @@ def _test_size(value: object) -> object:
     )
 
 
+def _threshold(value: object) -> object:
+    if value == "auto" or (is_number(value) and 0 < value < 1):
+        return value
+    if isinstance(value, Mapping) and list(value) in (["maximize"], ["minimize"]):
+        ((direction, name),) = value.items()
+        if isinstance(name, str) and name:
+            return value
+        raise refused(f"{shown(name)} is not allowed; allowed: text in quotes", direction)
+    raise refused(
+        f'{shown(value)} is not allowed; allowed: "auto", a number between 0 and 1, or a label '
+        'metric as { maximize = "f1" }, { minimize = "cost" }'
+    )
+
+
+def _costs(value: object) -> object:
+    if value is None:
+        return None
+    form = '{ "true label" = { "predicted label" = 5.0 } }'
+    if not isinstance(value, Mapping):
+        raise refused(
+            f"{shown(value)} does not say which label is which; allowed: costs = {form}, one cost "
+            "for each pair of different labels"
+        )
+    for true, row in value.items():
+        if not isinstance(row, Mapping):
+            raise refused(f"{shown(row)} is not allowed; allowed: a table, as in {form}", true)
+        for predicted, cost in row.items():
+            if not is_number(cost) or cost < 0:
+                raise refused(
+                    f"{shown(cost)} is not allowed; allowed: a number of at least 0",
+                    *(true, predicted),
+                )
+    return value
+
+
 def _folds_seed(value: object) -> object:
     if value in ("auto", "new") or (is_whole(value) and 0 <= value <= _LARGEST_SEED):
         return value
@@ -262,6 +297,17 @@ TestSize = Annotated[
     BeforeValidator(
         _test_size, json_schema_input_type=float | Literal["auto"] | Literal[False] | None
     ),
+]
+Threshold = Annotated[
+    float | Literal["auto"] | dict[Literal["maximize", "minimize"], Text],
+    BeforeValidator(
+        _threshold,
+        json_schema_input_type=float | Literal["auto"] | dict[Literal["maximize", "minimize"], str],
+    ),
+]
+Costs = Annotated[
+    dict[str, dict[str, float]] | None,
+    BeforeValidator(_costs, json_schema_input_type=dict[str, dict[str, float]] | None),
 ]
 FoldsSeed = Annotated[int | Literal["auto", "new"], BeforeValidator(_folds_seed)]
 _OneWeight = float | Literal["balanced"] | None

@@ -26,6 +26,10 @@ MISTAKES = {
     "an unknown metric": (
         "[search]", '[evaluate]\nmetric = "roc_acu"\n[search]', ["roc_acu", "roc_auc"],
     ),
+    "a threshold objective that needs no threshold": (
+        "[search]", '[evaluate]\nthreshold = { maximize = "roc_auc" }\n[search]',
+        ["$.evaluate.threshold.maximize", "'roc_auc' ranks rows and needs no threshold", "f1"],
+    ),
     "an unknown model": ("logistic_regression", "logistic_regresion", ["logistic_regression"]),
     "a missing file": ("loans.csv", "laons.csv", ["laons.csv", "loans.csv"]),
     "a missing target": ('"default"', '"defualt"', ["defualt", "default"]),

@@ -98,6 +98,49 @@ MISTAKES = {
     "odd sampler": (a_spec(search={"sampler": "tpee"}), "$.search.sampler", 'did you mean "tpe"?'),
     "odd splitter": (a_spec(evaluate={"splitter": "grup"}), "$.evaluate.splitter", '"group"?'),
     "odd seed": (a_spec(evaluate={"folds_seed": "nwe"}), "$.evaluate.folds_seed", '"new"?'),
+    **{
+        f"threshold {value}": (
+            a_spec(evaluate={"threshold": value}),
+            "$.evaluate.threshold",
+            'allowed: "auto", a number between 0 and 1, or a label metric as { maximize = "f1" }',
+        )
+        for value in (0, 1, 1.5, True, "f1", "{}")
+    },
+    "threshold of no direction": (
+        a_spec(evaluate={"threshold": {"max": "f1"}}),
+        "$.evaluate.threshold",
+        '{ maximize = "f1" }',
+    ),
+    "threshold of no name": (
+        a_spec(evaluate={"threshold": {"maximize": 3}}),
+        "$.evaluate.threshold.maximize",
+        "text in quotes",
+    ),
+    "two thresholds": (
+        a_spec(evaluate={"threshold": {"maximize": "f1", "minimize": "cost"}}),
+        "$.evaluate.threshold",
+        '{ minimize = "cost" }',
+    ),
+    "costs by position": (
+        a_spec(evaluate={"costs": [[0, 1], [5, 0]]}),
+        "$.evaluate.costs",
+        'does not say which label is which; allowed: costs = { "true label" =',
+    ),
+    "costs of a wrong shape": (
+        a_spec(evaluate={"costs": {"yes": 5}}),
+        "$.evaluate.costs.yes",
+        "5 is not allowed; allowed: a table",
+    ),
+    "negative cost": (
+        a_spec(evaluate={"costs": {"yes": {"no": -5}}}),
+        "$.evaluate.costs.yes.no",
+        "a number of at least 0",
+    ),
+    "cost that is no number": (
+        a_spec(evaluate={"costs": {"yes": {"no": float("nan")}}}),
+        "$.evaluate.costs.yes.no",
+        "finite",
+    ),
     "no time": (a_spec(evaluate={"splitter": "time"}), "$.evaluate.splitter", "time_column"),
     "date": (
         a_spec(data={"source": "a", "target": "y", "positive": datetime.date(2020, 1, 1)}),
@@ -279,8 +322,6 @@ def test_junk_is_a_problem_and_never_a_crash(junk):
         ("search", "sampler", "gp", '"tpe", "random", "grid", "sobol"'),
         ("search", "warm_start", ["a-1"], "[]"),
         ("search", "stop_when", {"converged": True}, "false"),
-        ("evaluate", "threshold", 0.3, "0.5"),
-        ("evaluate", "threshold", {"maximize": "f1"}, "0.5"),
         ("resources", "gpus_per_trial", 1, "0"),
     ],
 )
