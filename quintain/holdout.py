@@ -97,7 +97,8 @@ def ledger(sweep: str, *, records: str | None = None) -> list[dict[str, Any]]:
 def shown(record: LookRecord) -> dict[str, Any]:
     """A look as it is printed: what was told, not what the ledger keeps to itself."""
     when = datetime.fromtimestamp(record.time, UTC).isoformat(timespec="seconds")
-    body = {**record.body, "when": when, "shown_better": record.body["told"]}
+    first = record.body["look"] == 1
+    body = {**record.body, "when": when, "shown_better": None if first else record.body["told"]}
     return {key: plain(body[key]) for key in KEYS}
 
 
@@ -105,11 +106,12 @@ def sentence(told: Mapping[str, Any]) -> str:
     """A look for a person."""
     score, low, high = (_number(told[key]) for key in ("score", "low", "high"))
     model = told["model"] if told["trial"] is None else f"{told['model']}, trial {told['trial']}"
+    left = f"{told['remaining']} look{'s' * (told['remaining'] != 1)}"
     lines = [
         f"look {told['look']} at {told['rows']} locked rows: {told['metric']} {score}  "
         f"({told['level']:.1%} interval {low} to {high}; {told['method']})",
         f"{told['sweep']} ({model}), {told['who']}: {told['why']}",
-        f"{told['remaining']} looks are left on these rows",
+        f"left on these rows: {left}",
     ]
     if told["look"] > 1:
         lines.insert(1, _ladder_line(told["shown_better"]))
@@ -121,13 +123,15 @@ def table(found: Sequence[Mapping[str, Any]]) -> Any:
     from rich.table import Table
 
     drawn = Table(box=None, header_style="dim")
-    for column in ("look", "when (UTC)", "who", "why", "sweep", "model", "metric", "answer"):
+    columns = ("look", "when (UTC)", "who", "why", "sweep", "model", "metric", "answer", "of")
+    for column in columns:
         drawn.add_column(column)
     for each in found:
         answer = f"{_number(each['score'])} ({_number(each['low'])} to {_number(each['high'])})"
         drawn.add_row(
             str(each["look"]), each["when"][:16].replace("T", " "), each["who"], each["why"],
             each["sweep"], each["model"], each["metric"], answer,
+            "the best before" if each["shown_better"] is False else "this model",
         )  # fmt: skip
     return drawn
 
