@@ -198,8 +198,9 @@ def _submission(prepared: "Prepared", winner: "TrialView") -> "tuple[LockedRows,
 
     test, locked = _test_rows(prepared)
     configuration = Configuration(winner.model, winner.params)
+    threshold = winner.threshold if prepared.assignment.tuned_objective else None
     try:
-        fitted = refit(prepared.assignment, prepared.dataset, configuration)
+        fitted = refit(prepared.assignment, prepared.dataset, configuration, threshold)
         output, kind = outputs(fitted.model, locked.values, len(locked.classes))
     except Exception as error:
         recipe = prepared.assignment.recipes[winner.model]
