@@ -15,6 +15,7 @@ from rich.text import Text
 from search.report_tables import (
     STYLES,
     best_table,
+    class_table,
     compact,
     confusion_table,
     failures_table,
@@ -28,6 +29,7 @@ from search.view import SweepView
 
 __all__ = [
     "best_table",
+    "class_table",
     "confusion_table",
     "failures_table",
     "headline",
@@ -72,7 +74,7 @@ def summary(view: SweepView) -> Group:
 def report(view: SweepView, *, opening: bool = True) -> Group:
     """The whole report; without its ``opening`` where that was printed before the first trial."""
     tables = (
-        finalists_table(view), best_table(view), confusion_table(view),
+        finalists_table(view), best_table(view), confusion_table(view), class_table(view),
         failures_table(view), said_table(view),
     )  # fmt: skip
     return _spaced(

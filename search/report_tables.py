@@ -5,10 +5,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Group
+import numpy as np
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evaluators import metric_functions as formula
+from evaluators.metrics import tuned_name
 from search.view import SweepView
 from search.view_rows import TrialView
 
@@ -82,30 +85,98 @@ def trials_table(view: SweepView) -> Group:
 
 
 def confusion_table(view: SweepView) -> Group | None:
-    """What the best trial took for what, at the default threshold; None where it is not known."""
+    """What the best trial took for what; None where it is not known.
+
+    Two classes have a second matrix at the tuned threshold; each names its own threshold.
+    """
     best = view.best
     if best is None or best.confusion is None:
         return None
-    size = len(best.confusion)
+    names = _class_names(view, len(best.confusion))
+    repeats = int(view.header.get("repeats", 1))
+    note = "a row for each true class, a column for each predicted one"
+    if repeats > 1:
+        note += f"; each row of the data counts {repeats} times, once a repeat"
+    twice = [name for name in best.scores if tuned_name(name) in best.scores]
+    told = {False: "", True: ""}
+    for tuned in told:
+        keys = [tuned_name(name) if tuned else name for name in twice]
+        told[tuned] = ", ".join(f"{key} {score(best.scores[key])}" for key in keys)
+    title = f"Confusion of {_called(best)}, out of fold"
+    first = _confusion(best.confusion, names, f"{title} ({_rule(view, best)})", told[False])
+    parts: list[RenderableType] = [
+        first,
+        *([] if len(names) > _MATRIX_CLASSES else [Text(note, "dim")]),
+    ]
+    if best.tuned_confusion is not None and best.threshold is not None:
+        rule = f"each fold at what the others choose, from all {score(best.threshold)}"
+        rule = f"tuned for {view.header.get('tuned_for')}: {rule}"
+        tuned_title = f"{title} ({_scale(best)} {rule})"
+        parts += [Text(), _confusion(best.tuned_confusion, names, tuned_title, told[True])]
+    return Group(*parts)
+
+
+def _class_names(view: SweepView, size: int) -> list[str]:
+    """Labels by code; the codes where they are not known."""
     names = [str(name) for name in view.header.get("classes", ())]
-    names = names if len(names) == size else [str(code) for code in range(size)]
-    rule = "threshold 0.5, not tuned" if size == 2 else "the most probable class wins"
-    title = f"Confusion of trial {best.trial}, out of fold ({rule})"
-    if size > _MATRIX_CLASSES:
-        return _worst_confusions(best.confusion, names, title)
+    return names if len(names) == size else [str(code) for code in range(size)]
+
+
+def _called(trial: TrialView) -> str:
+    return f"trial {trial.trial}" if trial.trial >= 0 else "the default configuration"
+
+
+def _scale(trial: TrialView) -> str:
+    return "decision value" if trial.kind == "decision" else "threshold"
+
+
+def _rule(view: SweepView, trial: TrialView) -> str:
+    """Where the labels of ``trial.confusion`` were cut."""
+    if len(trial.confusion or ()) > 2:
+        return "the most probable class wins"
+    given = view.header.get("threshold")
+    if given is not None:
+        return f"threshold {given:g}, as the spec says"
+    return f"{_scale(trial)} {0 if trial.kind == 'decision' else 0.5:g}, not tuned"
+
+
+def _confusion(
+    matrix: Sequence[Sequence[float]], names: Sequence[str], title: str, note: str
+) -> Group:
+    """One matrix with the recall of each class."""
+    if len(names) > _MATRIX_CLASSES:
+        return _worst_confusions(matrix, names, title)
     table = _table()
     table.add_column("true class", overflow="fold")
     for name in names:
         table.add_column(Text(name), justify="right", overflow="fold")
     table.add_column("recall", justify="right")
-    for code, row in enumerate(best.confusion):
+    for code, row in enumerate(matrix):
         cells = [Text(count(n), "bold" if code == at else "") for at, n in enumerate(row)]
         table.add_row(Text(names[code]), *cells, _share(row[code], sum(row)))
-    repeats = int(view.header.get("repeats", 1))
-    note = "a row for each true class, a column for each predicted one"
-    if repeats > 1:
-        note += f"; each row of the data counts {repeats} times, once a repeat"
     return _titled(title, table, note)
+
+
+def class_table(view: SweepView) -> Group | None:
+    """How well the best trial knows each of more than two classes; None for two, or if unknown."""
+    best = view.best
+    if best is None or best.confusion is None or len(best.confusion) == 2:
+        return None
+    counts = np.asarray(best.confusion, dtype=np.float64)
+    names, repeats = _class_names(view, len(counts)), int(view.header.get("repeats", 1))
+    table = _table()
+    table.add_column("class", overflow="fold")
+    _columns(table, "rows", "precision", "recall", "F1")
+    each = (formula.precisions(counts), formula.recalls(counts), formula.fbetas(counts, 1.0))
+    order: Sequence[int] = range(len(counts))
+    if len(counts) > _MATRIX_CLASSES:
+        order = np.argsort(each[2], kind="stable")[:_MATRIX_CLASSES].tolist()
+    for code in order:
+        values = [score(float(of_class[code])) for of_class in each]
+        table.add_row(Text(names[code]), count(counts[code].sum() / repeats), *values)
+    few = len(order) < len(counts)
+    note = f"the {len(order)} of {len(counts)} classes with the lowest F1" if few else ""
+    return _titled(f"Classes of {_called(best)}, out of fold", table, note)
 
 
 def _worst_confusions(

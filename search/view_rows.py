@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluators.types import Resources
+from evaluators.types import Resources, ScoreKind
 from search import bodies
 from search.bodies import Json, number
 from search.entries import Entry, TrialState
@@ -14,7 +14,7 @@ from search.entries import Entry, TrialState
 ROW = (
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
     "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb",
-    "rung", "attempt", "worker", "cached",
+    "rung", "attempt", "worker", "cached", "threshold", "tuned_confusion",
 )  # fmt: skip
 
 _COSTS = ("wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb")
@@ -32,12 +32,16 @@ class TrialView:
     Attributes:
         scores: the trial's scores by metric, NaN where undefined; empty before its end.
         folds: scores by metric in fold order; NaN where undefined or not reported.
-        confusion: counts at the default threshold, ``[true][predicted]``; None if not known.
+        confusion: counts at 0.5 (decision values: 0) or at the number that the spec gives,
+            ``[true][predicted]``; None if not known.
         attempt: the last one that started, from 0; None before the first.
         rung: the last one reached; None where there are no rungs.
         cached: answered from an earlier record; its cost was paid then.
+        threshold: the cut that all out-of-fold rows choose; None where none was tuned.
+        tuned_confusion: as ``confusion``, each fold cut where the other folds say.
+        kind: whether outputs are probabilities or decision values, which thresholds are, too.
         score: the one of ``scores`` that the sweep ranks by, NaN without it.
-        threads, origin, warnings, traceback: kept aside, like ``score`` in no row.
+        threads, origin, warnings, traceback: kept aside, like ``score`` and ``kind`` in no row.
     """
 
     trial: int
@@ -61,6 +65,9 @@ class TrialView:
     attempt: int | None
     worker: str | None
     cached: bool
+    threshold: float | None = None
+    tuned_confusion: Matrix | None = None
+    kind: ScoreKind | None = None
     score: float = math.nan
     threads: int = 0
     origin: str = ""
@@ -124,7 +131,6 @@ class TrialFold:
         """The row as of the entries read so far, in a sweep that ranks by ``metric``."""
         ended, cost = self.ended, self._cost()
         folds = {name: _all_numbers(scores) for name, scores in ended.get("folds", {}).items()}
-        confusion = ended.get("confusion")
         scores = _numbers(ended.get("scores", {}))
         return TrialView(
             trial=self.trial,
@@ -135,7 +141,7 @@ class TrialFold:
             params=self.params,
             scores=scores,
             folds=folds or self._folds(),
-            confusion=tuple(tuple(row) for row in confusion) if confusion else None,
+            confusion=_matrix(ended.get("confusion")),
             wall_s=cost.wall_s,
             queue_s=self.queue_s,
             load_s=cost.load_s,
@@ -148,6 +154,9 @@ class TrialFold:
             attempt=self.attempt,
             worker=self.worker,
             cached=bool(ended.get("cached", False)),
+            threshold=ended.get("threshold"),
+            tuned_confusion=_matrix(ended.get("tuned_confusion")),
+            kind=ended.get("kind"),
             score=scores.get(metric, math.nan),
             threads=cost.threads,
             origin=self.origin,
@@ -183,6 +192,10 @@ def _resources(body: Mapping[str, Any]) -> Resources:
     found = body.get("resources") or {}
     cost = {name: number(found.get(name, math.nan if found else 0.0)) for name in _COSTS}
     return Resources(**cost, threads=int(found.get("threads") or 0))
+
+
+def _matrix(rows: Iterable[Iterable[float]] | None) -> Matrix | None:
+    return tuple(tuple(row) for row in rows) if rows else None
 
 
 def _numbers(scores: Mapping[str, Any]) -> dict[str, float]:

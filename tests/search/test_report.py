@@ -8,6 +8,7 @@ from rich.console import Console
 from search.entries import Entry
 from search.report import (
     best_table,
+    class_table,
     confusion_table,
     failures_table,
     headline,
@@ -130,6 +131,57 @@ def test_the_confusion_matrix_names_its_threshold(whole):
     assert lines[1] == ["true", "class", "<=50K", ">50K", "recall"]
     assert lines[2] == ["<=50K", "18,000", "1,814", "90.8%"]
     assert lines[3] == [">50K", "2,000", "4,235", "67.9%"]
+
+
+def test_the_matrix_at_the_tuned_threshold_stands_beside_it():
+    """With its own threshold and its own scores; a number of the spec's is named as such."""
+    scores = {"average_precision": 0.5, "f1": 0.4, "f1@tuned": 0.55, "brier": 0.1}
+    tuned = {
+        "threshold": 0.31234,
+        "tuned_confusion": [[17000, 2814], [1000, 5235]],
+        "scores": scores,
+    }
+    found = view(ended(0, 0.5, kind="proba", **tuned), tuned_for="f1")
+    told = [" ".join(line.split()) for line in text(confusion_table(found), 120).splitlines()]
+    first, second = (n for n, line in enumerate(told) if line.startswith("Confusion of trial 0"))
+    assert "(threshold 0.5, not tuned)" in told[first]
+    assert told[first + 3] == ">50K 2,000 4,235 67.9%"
+    assert told[first + 4] == "f1 0.4000"
+    assert (
+        "(threshold tuned for f1: each fold at what the others choose, from all 0.3123)"
+        in (told[second])
+    )
+    assert told[second + 3 : second + 5] == [">50K 1,000 5,235 84.0%", "f1@tuned 0.5500"]
+    decision = text(confusion_table(view(ended(0, 0.5, kind="decision", **tuned))), 120)
+    assert "(decision value 0, not tuned)" in decision
+    assert "(decision value tuned for" in decision
+    given = text(confusion_table(view(ended(0, 0.5, kind="proba"), threshold=0.2)), 120)
+    assert "(threshold 0.2, as the spec says)" in given
+
+
+def test_each_of_several_classes_has_its_own_values():
+    """Rows, precision, recall and F1 from the matrix; a row counts once however many repeats."""
+    matrix = [[80, 10, 10], [20, 60, 0], [0, 0, 20]]
+    found = view(ended(0, 0.5, confusion=matrix), classes=list("abc"), positive=None, repeats=2)
+    lines = [line.split() for line in text(class_table(found)).splitlines()]
+    assert lines[1:] == [
+        ["class", "rows", "precision", "recall", "F1"],
+        ["a", "50", "0.8000", "0.8000", "0.8000"],
+        ["b", "40", "0.8571", "0.7500", "0.8000"],
+        ["c", "10", "0.6667", "1.0000", "0.8000"],
+    ]
+    assert class_table(view(ended(0, 0.5))) is None
+
+
+def test_of_many_classes_the_worst_are_listed():
+    """Those with the lowest F1 first."""
+    matrix = [[10 * (row == column) for column in range(30)] for row in range(30)]
+    matrix[7][7], matrix[7][3] = 2, 8
+    found = view(ended(0, 0.5, confusion=matrix), classes=[], positive=None)
+    lines = text(class_table(found)).splitlines()
+    assert [line.split()[0] for line in lines[2:4]] == ["7", "3"]
+    assert lines[-1] == "the 8 of 30 classes with the lowest F1"
+    assert "Classes of trial 0" in report_text(found)
 
 
 def test_many_classes_are_told_by_their_worst_confusions():

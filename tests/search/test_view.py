@@ -75,13 +75,14 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         ended(
             0, math.nan, folds={"roc_auc": [0.5, None]}, confusion=[[3, 1], [0, 2]],
             queue_s=0.25, overhead_s=0.125, worker="here/2", warnings=["slow"], traceback="",
+            kind="proba", threshold=0.25, tuned_confusion=[[2, 2], [0, 2]],
         ),
         asked(1),
     ).trials_json()  # fmt: skip
     keys = [
         "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
         "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb",
-        "rung", "attempt", "worker", "cached",
+        "rung", "attempt", "worker", "cached", "threshold", "tuned_confusion",
     ]  # fmt: skip
     assert [list(row) for row in rows] == [keys, keys]
     assert json.loads(json.dumps(rows[0], allow_nan=False)) == {
@@ -90,10 +91,11 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         "folds": {"roc_auc": [0.5, None]}, "confusion": [[3, 1], [0, 2]],
         "wall_s": 2.0, "queue_s": 0.25, "load_s": 0.5, "fit_s": 1.0, "score_s": 0.5,
         "overhead_s": 0.125, "cpu_s": 3.0, "peak_mb": 100.0, "rung": None, "attempt": 0,
-        "worker": "here/2", "cached": False,
+        "worker": "here/2", "cached": False, "threshold": 0.25,
+        "tuned_confusion": [[2, 2], [0, 2]],
     }  # fmt: skip
     assert rows[1]["state"] == "waiting"
-    assert rows[1]["confusion"] is None
+    assert rows[1]["confusion"] is rows[1]["threshold"] is rows[1]["tuned_confusion"] is None
 
 
 def test_a_failed_trial_keeps_its_cause_and_its_traceback():
