@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evaluators.estimate import tested_share
 from evaluators.optimism import bbc
 from evaluators.out_of_fold import OutOfFold, from_file
+from evaluators.thresholds import retuned
 from search.afterthoughts import (
     Contender,
     optimism_large,
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 #: Outputs of all trials together above which it is left out: it would need gigabytes.
 MOST_CELLS = 20_000_000
-#: Where it takes longer than a second or two, fewer draws do: it only stands beside the estimate.
-CELL_DRAWS = 400_000_000
+#: Its mean is what counts, and that is settled by so many draws to a tenth of its own error.
+DRAWS = 200
 
 
 def close(prepared: "Prepared", store: Records, lease: Lease) -> None:
@@ -69,13 +70,14 @@ def _note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
     if pruned or not whole or cells > MOST_CELLS:
         return
     trials = [_outputs(prepared, store, lease.sweep, entry) for entry in completed]
-    draws = max(100, min(1000, CELL_DRAWS // cells))
-    score, interval = bbc(prepared.objective, trials, groups=prepared.dataset.groups, draws=draws)
-    body = {"score": score, "trials": len(trials), **asdict(interval)}
+    metric, groups = prepared.objective, prepared.dataset.groups
+    score, interval = bbc(metric, trials, groups=groups, draws=DRAWS)
+    body = {"score": score, "trials": len(trials), "bounds": metric.bounds, **asdict(interval)}
     store.append(lease.sweep, [Entry("optimism", time.time(), body)], lease)
 
 
 def _outputs(prepared: "Prepared", store: Records, sweep: str, entry: Entry) -> OutOfFold:
     """A trial's out-of-fold rows, from the file that its entry names."""
     kept = (store.folder / sweep / entry.body["oof"]).read_bytes()
-    return from_file(kept, prepared.dataset.target, prepared.splits)
+    scored, task = from_file(kept, prepared.dataset.target, prepared.splits), prepared.assignment
+    return retuned(task.tune, scored) if task.tuned_objective and task.tune else scored

@@ -113,6 +113,8 @@ def _score_outer(
         last = results[-1]
         why = last.failure.reason if isinstance(last, Outcome) and last.failure else "unknown"
         raise QuintainError(f"the winner of {name} failed on the outer fold's rows: {why}")
+    if prepared.assignment.tuned_objective:  # frozen on the inner folds
+        fold = replace(fold, cut=best.threshold)
     folder = store.folder / lease.sweep
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"outer-{number}.oof").write_bytes(encode([split], [fold]))
@@ -140,7 +142,9 @@ def _joined(folds: list[OutOfFold]) -> OutOfFold:
         return np.concatenate([getattr(fold, name) for fold in folds])
 
     numbers = np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds])
+    bent = any(fold.corrected is not None for fold in folds)
+    proba = [fold.output if fold.corrected is None else fold.corrected for fold in folds]
     return OutOfFold(
         every("rows"), numbers, every("repeat"), every("target"), every("output"), folds[0].kind,
-        every("labels"),
+        every("labels"), np.concatenate(proba) if bent else None,
     )  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import quintain
 from evaluators.metrics import standard_set
 from evaluators.types import Column, Dataset
 from quintain.measures import measures
@@ -151,3 +152,33 @@ def test_a_sweep_from_before_there_were_thresholds_can_be_read():
     del header["tuned_for"]
     header["spec"]["evaluate"]["threshold"] = 0.5
     assert spec_of(header).evaluate.threshold == "auto"
+
+
+def test_a_whole_sweep_can_go_by_the_tuned_score():
+    """Search, BBC-CV and the nested estimate: all of labels at tuned thresholds, none at 0.5."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(800, 3)).round(4), columns=["a", "b", "c"])
+    odds = np.exp(1.5 * frame["a"] - 2.2)
+    frame["y"] = (generator.random(800) < odds / (1 + odds)).astype(int)
+    spec = {
+        "name": "a",
+        "data": {"target": "y"},
+        "evaluate": {
+            "metric": "f1", "threshold": {"maximize": "f1"}, "nested": True, "folds": 3,
+        },
+        "search": {"trials": 3},
+        "model": [{"estimator": "logistic_regression"}, {"estimator": "linear_svm"}],
+    }  # fmt: skip
+    result = quintain.run(spec, frame, runner="inline", progress=False)
+    told, trials = result.to_json(), result.view.trials
+    assert told["metric"] == "f1@tuned"
+    assert told["best"]["selection_score"] == max(each.scores["f1@tuned"] for each in trials)
+    at_half = max(each.scores["f1"] for each in trials)
+    assert told["baseline"]["score"] < at_half
+    for score in (told["best"]["selection_score"], result.estimate["score"]):
+        assert score > at_half + 0.03
+    assert result.estimate["bbc"]["score"] > at_half + 0.03
+    assert {each.kind for each in trials} == {"proba", "decision"}
+    for each in trials:
+        low, high = (0.0, 0.5) if each.kind == "proba" else (-1.0, 0.0)
+        assert low < each.threshold < high
