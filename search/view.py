@@ -104,7 +104,7 @@ class SweepView:
         trials = tuple(fold.trials[trial].view(fold.metric) for trial in sorted(fold.trials))
         ended = sum(trial.state in BUDGETED for trial in trials)
         by_number = {trial.trial: trial for trial in trials}
-        finals = fold.finals.view(fold.metric, by_number, ended + fold.tried_elsewhere)
+        finals = fold.finals.view(fold.metric, direction, by_number, ended + fold.tried_elsewhere)
         return cls(
             id=sweep,
             state=state or fold.last.get("state", "queued"),
