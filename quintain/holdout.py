@@ -35,16 +35,8 @@ _TURNS = 20
 def look(sweep: str, why: str, data: Any = None, *, records: str | None = None) -> dict[str, Any]:
     """Score the winner, refitted on every row but the locked ones, on the locked rows.
 
-    The look is in the ledger before this returns; if it cannot be recorded, nothing is told.
-
-    Args:
-        sweep: id or name.
-        why: what the look is for, in words.
-        data: the table the sweep was run on, where that was not a file.
-        records: where the ledger is.
-
-    Returns:
-        The object of ``quintain holdout --json``.
+    The look is in the ledger before this returns the object of ``quintain holdout --json``; if it
+    cannot be recorded, nothing is told. ``data``: the table, where the sweep's was not a file.
 
     Raises:
         QuintainError: no reason, no hold-out, no winner, no look left, or the data has changed.
