@@ -28,6 +28,9 @@ def alike(test: Dataset, training: Dataset, where: str) -> Dataset:
         for place, column in enumerate(test.columns)
     }
     values = [_recoded(*found[known.name], known, where) for known in training.columns]
+    if test.regression != training.regression:
+        one, other = ("numbers", "labels") if test.regression else ("labels", "numbers")
+        raise DataError(f"{where} has {one} for a target, and the training table {other}")
     unknown = [label for label in test.classes if label not in training.classes]
     lacking = [label for label in training.classes if label not in test.classes]
     if unknown or lacking:
@@ -39,7 +42,7 @@ def alike(test: Dataset, training: Dataset, where: str) -> Dataset:
     return replace(
         test,
         values=np.column_stack(values).astype(np.result_type(training.values, np.float32)),
-        target=place[test.target],
+        target=test.target if test.regression else place[test.target],
         columns=training.columns,
         classes=training.classes,
     )

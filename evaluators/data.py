@@ -14,6 +14,7 @@ from evaluators.errors import DataError
 from evaluators.fingerprint import Hashes, fingerprint, keyed, row_hashes, value_hashes
 from evaluators.identity import identify
 from evaluators.labels import encode_target
+from evaluators.numeric_target import AskedTask, is_regression, read_numbers
 from evaluators.reading import Source, Table, describe, listed, nearest, read_frame, refuse_twins
 from evaluators.suspicion import unused_time
 from evaluators.types import Column, Dataset, Floats, Ints, Warned
@@ -37,6 +38,7 @@ def load(
     folder: Path = Path("."),
     rows: int | None = None,
     seed: int = 0,
+    task: AskedTask = "auto",
 ) -> Dataset:
     """Read, check and encode a table.
 
@@ -52,6 +54,7 @@ def load(
         rows: a representative part of about so many rows, see ``nested_sample``; fingerprint,
             table and warnings stay those of the whole table.
         seed: of that part.
+        task: whether the target is a label or a number; see ``numeric_target.is_regression``.
 
     Raises:
         DataError: anything about the table that the user can mend, in one line.
@@ -67,7 +70,7 @@ def load(
     }
     drop = (drop,) if isinstance(drop, str) else tuple(drop)
     _check_names(frame, name, drop, roles, where)
-    codes, classes, found = encode_target(labels, name, positive, where)
+    codes, classes, found = _target(labels, name, positive, where, task)
 
     out = {*drop, name, *(column for column in roles.values() if column)}
     features = [
@@ -93,6 +96,25 @@ def load(
     if time_column is None:
         found += unused_time(features)
     return _finished(dataset, found, rows, seed, where)
+
+
+def _target(
+    labels: "pd.Series[Any]", name: str, positive: object, where: str, task: AskedTask
+) -> tuple[NDArray[Any], tuple[str, ...], list[Warned]]:
+    """(rows,) class codes, the labels by code, and warnings; numbers and no labels in regression.
+
+    Raises:
+        DataError: see ``labels.encode_target`` and ``numeric_target.read_numbers``; or a positive
+            class where there are no classes.
+    """
+    if not is_regression(labels, task):
+        return encode_target(labels, name, positive, where)
+    if positive is not None:
+        raise DataError(
+            f"{where}: target {name!r} is a number, which has no positive class: leave positive "
+            f'out, or set data.task = "classification"'
+        )
+    return read_numbers(labels, name, where), (), []
 
 
 def nested_sample(hashes: Hashes, target: Ints, rows: int, seed: int = 0) -> Ints:
@@ -230,8 +252,8 @@ def _finished(
         found.append(
             Warned(
                 "duplicate_rows",
-                f"{repeated} rows ({share:.2%}) repeat an earlier row with the same label: "
-                f"stratified folds keep copies together, so that no model is tested on a row it "
+                f"{repeated} rows ({share:.2%}) repeat an earlier row with the same "
+                f"{'target: plain' if dataset.regression else 'label: stratified'} folds keep copies together, so that no model is tested on a row it "
                 f"was trained on; if they are a mistake, drop them",
                 share,
             )
@@ -239,16 +261,20 @@ def _finished(
     dataset = replace(dataset, fingerprint=fingerprint(dataset, hashes), warnings=tuple(found))
     if rows is None or rows >= dataset.rows:
         return dataset
-    least = 2 * len(dataset.classes)
+    least = 2 * max(1, len(dataset.classes))
     if rows < least:
-        raise DataError(f"{where}: rows = {rows} is too few; at least {least}, two a class")
-    part = dataset.take(nested_sample(hashes, dataset.target, rows, seed))
+        each = "" if dataset.regression else ", two a class"
+        raise DataError(f"{where}: rows = {rows} is too few; at least {least}{each}")
+    strata = np.zeros(dataset.rows, np.int32) if dataset.regression else dataset.target
+    part = dataset.take(nested_sample(hashes, strata, rows, seed))
     floor = _floor_warning(dataset, part)
     return replace(part, warnings=(*dataset.warnings, *floor))
 
 
 def _floor_warning(whole: Dataset, part: Dataset) -> tuple[Warned, ...]:
     """A word where the floor made the rarest class more frequent than it is."""
+    if whole.regression:
+        return ()
     counts = np.bincount(whole.target)
     rarest = int(np.argmin(counts))
     before = counts[rarest] / whole.rows

@@ -31,7 +31,7 @@ _MOST = 0.5
 
 def alike(dataset: Dataset) -> Ints | None:
     """(rows,) one code for all rows with the same features; None where no two rows have them."""
-    blind = replace(dataset, target=np.zeros(dataset.rows, np.int32))
+    blind = replace(dataset, target=np.zeros_like(dataset.target))
     code, distinct = pd.factorize(row_hashes(blind))
     return None if len(distinct) == dataset.rows else code
 
@@ -43,9 +43,20 @@ def twins(code: Ints) -> float:
 
 
 def too_coarse(dataset: Dataset, code: Ints) -> bool:
-    """Whether most rows have twins, and twins disagree in their labels."""
+    """Whether most rows have twins, and twins disagree in their labels.
+
+    In regression they disagree by the square error of their means, beside what numbers drawn by
+    chance would have.
+    """
     if twins(code) <= _MOST:
         return False
+    if dataset.regression:
+        copies = np.bincount(code)
+        apart = dataset.target - dataset.target.mean()
+        means = np.bincount(code, apart) / copies
+        return bool(
+            ((apart - means[code]) ** 2).sum() > _DISAGREE * apart.var() * (copies - 1).sum()
+        )
     classes = len(dataset.classes)
     copies = np.bincount(code)
     counts = np.bincount(code * classes + dataset.target, minlength=len(copies) * classes)
@@ -61,12 +72,13 @@ def dealt(dataset: Dataset, code: Ints, folds: int, generator: np.random.RandomS
     Distinct rows are dealt like cards, in random order within their class and within their
     number of copies (by powers of two, the most copied first): in each class folds differ by one
     distinct row at most, and rows with many copies are spread. A row whose features occur in
-    several classes counts as one of the rarest.
+    several classes counts as one of the rarest. In regression all are of one class.
     """
-    frequency = np.bincount(dataset.target, minlength=len(dataset.classes))
-    rarest_first = np.argsort(frequency[dataset.target], kind="stable")
+    target = np.zeros(dataset.rows, np.int32) if dataset.regression else dataset.target
+    frequency = np.bincount(target)
+    rarest_first = np.argsort(frequency[target], kind="stable")
     _, place = np.unique(code[rarest_first], return_index=True)
-    label = dataset.target[rarest_first[place]]
+    label = target[rarest_first[place]]
     size = np.log2(np.bincount(code)).astype(int)
     order = np.lexsort((generator.random_sample(len(label)), -size, label))
     fold = np.empty(len(label), np.int64)

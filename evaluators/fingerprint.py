@@ -93,8 +93,7 @@ def row_hashes(dataset: Dataset) -> Hashes:
         for place, column in enumerate(dataset.columns)
         if column.levels is not None
     }
-    labels = mixed(_level_bits(dataset.classes) + text_hash(_TARGET))
-    hashes = labels[dataset.target]
+    hashes = _target_hashes(dataset)
     step = max(1, _CELLS_AT_ONCE // max(1, len(keys)))
     for start in range(0, dataset.rows, step):
         block = dataset.values[start : start + step]
@@ -126,6 +125,14 @@ def fingerprint(dataset: Dataset, hashes: Hashes | None = None) -> str:
     digest = hashlib.blake2b(head.encode(), digest_size=16)
     digest.update(np.sort(rows).astype("<u8").tobytes())
     return digest.hexdigest()
+
+
+def _target_hashes(dataset: Dataset) -> Hashes:
+    """(rows,) of the labels, or of the numbers in regression; a new array."""
+    if dataset.regression:
+        return mixed(_number_bits(dataset.target) + text_hash(_TARGET))
+    labels = mixed(_level_bits(dataset.classes) + text_hash(_TARGET))
+    return labels[dataset.target]
 
 
 def _number_bits(values: NDArray[Any]) -> Hashes:

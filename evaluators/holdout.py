@@ -49,7 +49,7 @@ def locked_rows(dataset: Dataset, test_size: float | Literal["auto"] | None) -> 
 
     Args:
         dataset: all rows.
-        test_size: a share in (0, 0.5]; "auto" is 0.2 where at least 100 rows of the rarest class
+        test_size: a share in (0, 0.5]; "auto" is 0.2 where at least 100 rows (of the rarest class)
             land in it and nothing otherwise, with the warning "no_holdout"; None or False locks
             nothing.
 
@@ -76,12 +76,11 @@ def locked_rows(dataset: Dataset, test_size: float | Literal["auto"] | None) -> 
 
 def _automatic(dataset: Dataset) -> Locked:
     locked = _locked(dataset, AUTO_SIZE)
-    counts = np.bincount(dataset.target[locked], minlength=len(dataset.classes))
-    label, landed = _rarest(dataset, counts)
+    what, landed = _rarest(dataset, dataset.counts(locked))
     problem = _problem(dataset, locked)
     if landed < ENOUGH_ROWS:
         problem = (
-            f"only {landed} rows of class {label!r} would land in {AUTO_SIZE:.0%} of the rows, "
+            f"only {landed} rows{what} would land in {AUTO_SIZE:.0%} of the rows, "
             f"and {ENOUGH_ROWS} are needed to judge by"
         )
     elif locked.mean() > 2 * AUTO_SIZE:
@@ -115,27 +114,24 @@ def _cut(time: Floats, size: float) -> float:
 def _problem(dataset: Dataset, locked: NDArray[np.bool_]) -> str:
     """Why these sides cannot be worked with; empty where they can."""
     for side, rows in (("development rows", ~locked), ("locked rows", locked)):
-        counts = np.bincount(dataset.target[rows], minlength=len(dataset.classes))
+        counts = dataset.counts(rows)
         if not counts.all():
-            label, _ = _rarest(dataset, counts)
-            return f"no row of class {label!r} lands in the {rows.sum()} {side}"
+            what, _ = _rarest(dataset, counts)
+            return f"no row{what} lands in the {rows.sum()} {side}"
     return ""
 
 
 def _rarest(dataset: Dataset, counts: Ints) -> tuple[str, int]:
+    """Of which class there are the fewest, as ``of_class`` has it, and how many."""
     code = int(np.argmin(counts))
-    return dataset.classes[code], int(counts[code])
+    return dataset.of_class(code), int(counts[code])
 
 
 def _thin(dataset: Dataset, locked: NDArray[np.bool_]) -> tuple[Warned, ...]:
-    counts = np.bincount(dataset.target[locked], minlength=len(dataset.classes))
-    label, landed = _rarest(dataset, counts)
+    what, landed = _rarest(dataset, dataset.counts(locked))
     if landed >= ENOUGH_ROWS:
         return ()
-    text = (
-        f"the hold-out has {landed} rows of class {label!r}: below {ENOUGH_ROWS} its score is "
-        f"a rough one"
-    )
+    text = f"the hold-out has {landed} rows{what}: below {ENOUGH_ROWS} its score is a rough one"
     return (Warned("thin_holdout", text, float(landed)),)
 
 
@@ -164,7 +160,7 @@ def _straddling(dataset: Dataset, locked: NDArray[np.bool_]) -> tuple[Warned, ..
     if not alike:
         return ()
     text = (
-        f"{alike} of the {(~locked).sum()} development rows have the features and the label of a "
+        f"{alike} of the {(~locked).sum()} development rows have the features and the {dataset.answer} of a "
         f"locked row: the hold-out's score flatters by what a model knows by heart"
     )
     return (Warned("duplicates_across_holdout", text, float(alike)),)

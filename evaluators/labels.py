@@ -18,10 +18,6 @@ from evaluators.types import Warned
 _PAIRS = ({"0": 0, "1": 1}, {"-1": 0, "1": 1}, {"false": 0, "true": 1}, {"no": 0, "yes": 1})
 #: A third label rarer than this, beside two that are not, looks like an error in the data.
 JUNK_SHARE = 0.001
-#: A number with more distinct values than this may be no class.
-_CLASSES_TO_JUDGE = 20
-_FRACTIONS_TO_JUDGE = 10
-_SHARE_TO_JUDGE = 0.05
 
 Target = tuple[NDArray[np.int32], tuple[str, ...], list[Warned]]
 
@@ -34,11 +30,11 @@ def encode_target(series: "pd.Series[Any]", name: str, positive: object, where: 
     codes follow the labels sorted, as numbers where all are.
 
     Raises:
-        DataError: labels missing, continuous or dates, fewer than two classes, a class of one
+        DataError: labels missing, infinite or dates, fewer than two classes, a class of one
             row, or ``positive`` is not a label.
     """
     where = f"{where}: target {name!r}"
-    _refuse_continuous(series, where)
+    _refuse_no_labels(series, where)
     codes, texts = factorized(series)
     missing = int((codes < 0).sum())
     if missing:
@@ -59,26 +55,15 @@ def encode_target(series: "pd.Series[Any]", name: str, positive: object, where: 
     return moved[codes], tuple(labels), _junk(counts, where)
 
 
-def _refuse_continuous(series: "pd.Series[Any]", where: str) -> None:
-    """Dates, and numbers that look like amounts rather than classes."""
+def _refuse_no_labels(series: "pd.Series[Any]", where: str) -> None:
+    """Dates, and numbers that are none."""
     dtype = series.dtype
     if kinds.is_datetime64_any_dtype(dtype) or kinds.is_timedelta64_dtype(dtype):
         raise DataError(f"{where} holds dates; class labels are needed")
     if kinds.is_bool_dtype(dtype) or not kinds.is_numeric_dtype(dtype):
         return
-    values = series.dropna().to_numpy(np.float64)
-    if not np.isfinite(values).all():
+    if not np.isfinite(series.dropna().to_numpy(np.float64)).all():
         raise DataError(f"{where} holds infinite values; class labels are needed")
-    distinct = len(pd.unique(values))
-    if (values == np.rint(values)).all():
-        many = distinct > max(_CLASSES_TO_JUDGE, _SHARE_TO_JUDGE * len(values))
-    else:
-        many = distinct > _FRACTIONS_TO_JUDGE
-    if many:
-        raise DataError(
-            f"{where} has {distinct} distinct numbers in {len(values)} rows and looks "
-            f"continuous; regression is not built yet: cut it into classes, or name another target"
-        )
 
 
 def _refuse_classes(labels: Sequence[str], counts: dict[str, int], where: str) -> None:

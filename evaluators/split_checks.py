@@ -3,44 +3,40 @@
 import numpy as np
 
 from evaluators.split_plan import DEFAULT_FOLDS, ENOUGH_ROWS, SplitPlan
-from evaluators.types import Dataset, Ints, Split, Warned
-
-
-def _counts(rows: Ints, dataset: Dataset) -> Ints:
-    return np.bincount(dataset.target[rows], minlength=len(dataset.classes))
+from evaluators.types import Dataset, Split, Warned
 
 
 def missing_class(splits: list[Split], dataset: Dataset, plan: SplitPlan) -> str:
-    """Which fold lacks which class; empty where none does."""
+    """Which fold lacks which class, or any row; empty where none does."""
     classes = len(dataset.classes)
     for fold, split in enumerate(splits):
         for side, rows in (("training", split.train), ("test", split.test)):
-            counts = _counts(rows, dataset)
+            counts = dataset.counts(rows)
             some = side == "test" and plan.splitter == "time" and classes > 2
             if counts.all() or (some and np.count_nonzero(counts) >= 2):
                 continue
-            label = dataset.classes[int(np.argmin(counts))]
+            what = dataset.of_class(int(np.argmin(counts)))
             return (
-                f"fold {fold + 1} of {len(splits)} has no row of class {label!r} among its "
+                f"fold {fold + 1} of {len(splits)} has no row{what} among its "
                 f"{len(rows)} {side} rows"
             )
     return ""
 
 
 def fewest_rows(splits: list[Split], dataset: Dataset) -> tuple[str, int]:
-    """The class with the fewest rows in any test fold, and how many."""
-    counts = np.array([_counts(split.test, dataset) for split in splits]).min(axis=0)
+    """The class with the fewest rows in any test fold, as ``of_class`` has it, and how many."""
+    counts = np.array([dataset.counts(split.test) for split in splits]).min(axis=0)
     code = int(np.argmin(counts))
-    return dataset.classes[code], int(counts[code])
+    return dataset.of_class(code), int(counts[code])
 
 
 def thin_folds(splits: list[Split], dataset: Dataset) -> tuple[Warned, ...]:
     """A word where a test fold has few rows of a class."""
-    label, fewest = fewest_rows(splits, dataset)
+    what, fewest = fewest_rows(splits, dataset)
     if fewest >= ENOUGH_ROWS:
         return ()
     text = (
-        f"a fold has only {fewest} test rows of class {label!r}; below {ENOUGH_ROWS} scores "
+        f"a fold has only {fewest} test rows{what}; below {ENOUGH_ROWS} scores "
         f"vary wildly between folds: fewer folds, more repeats or more rows help"
     )
     return (Warned("thin_folds", text, float(fewest)),)
@@ -51,12 +47,17 @@ def lowered_folds(splits: list[Split], plan: SplitPlan, dataset: Dataset) -> tup
     folds = len(splits) // plan.repeats
     if folds == DEFAULT_FOLDS:
         return ()
-    counts = np.bincount(dataset.target)
+    counts = dataset.counts(slice(None))
     rarest = int(np.argmin(counts))
+    of_class = "" if dataset.regression else " of a class"
+    in_all = (
+        f"there are {dataset.rows} rows in all"
+        if dataset.regression
+        else f"the rarest, {dataset.classes[rarest]!r}, has {counts[rarest]} in all"
+    )
     text = (
         f"{folds} folds in place of {DEFAULT_FOLDS}: with more, a fold would have fewer than "
-        f"{ENOUGH_ROWS} rows of a class; the rarest, {dataset.classes[rarest]!r}, has "
-        f"{counts[rarest]} in all"
+        f"{ENOUGH_ROWS} rows{of_class}; {in_all}"
     )
     return (Warned("folds_lowered", text, float(folds)),)
 
@@ -75,7 +76,7 @@ def not_respected(plan: SplitPlan, splits: list[Split], dataset: Dataset) -> tup
                 f'splitter = "{plan.splitter}" does not keep them together'
             )
             found.append(Warned("groups_across_folds", text, float(across)))
-    if dataset.time is not None and plan.splitter in ("stratified", "group"):
+    if dataset.time is not None and plan.splitter in ("stratified", "plain", "group"):
         text = (
             f'splitter = "{plan.splitter}" trains on rows later than those it tests on; '
             f'"time" does not'

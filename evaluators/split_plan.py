@@ -9,7 +9,7 @@ from evaluators.types import Dataset
 DEFAULT_FOLDS = 5
 #: Rows of the rarest class that every test fold should have (SCIENCE 1.3).
 ENOUGH_ROWS = 5
-_KNOWN = ("stratified", "group", "time")
+_KNOWN = ("stratified", "plain", "group", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class SplitPlan:
     """How to cut.
 
     Attributes:
-        splitter: "stratified", "group", "time", or a scikit-learn splitter of the user's as
+        splitter: "stratified", "plain", "group", "time", or a scikit-learn splitter of the user's as
             "module:Class" or "file.py:Class".
         folds: how many; None is 5, or fewer where the rarest class cannot fill them.
         repeats: how often to cut anew.
@@ -39,7 +39,9 @@ def natural_splitter(dataset: Dataset) -> str:
     """The splitter that the columns given call for."""
     if dataset.time is not None:
         return "time"
-    return "stratified" if dataset.groups is None else "group"
+    if dataset.groups is not None:
+        return "group"
+    return "plain" if dataset.regression else "stratified"
 
 
 def check(plan: SplitPlan, dataset: Dataset) -> None:
@@ -59,6 +61,11 @@ def check(plan: SplitPlan, dataset: Dataset) -> None:
         raise SplitError(f"evaluate.folds = {plan.folds}: at least 2 are needed")
     if plan.repeats < 1:
         raise SplitError(f"evaluate.repeats = {plan.repeats}: at least 1 is needed")
+    if plan.splitter == "stratified" and dataset.regression:
+        raise SplitError(
+            'evaluate.splitter = "stratified" needs classes, and the target is a number; allowed: '
+            '"plain", "group", "time", "module:Class", "file.py:Class"'
+        )
     if plan.splitter == "group" and dataset.groups is None:
         raise SplitError('evaluate.splitter = "group" needs data.group_column')
     if plan.splitter == "time":

@@ -5,9 +5,10 @@ Laws:
 - One plan on one dataset gives the same folds every time.
 - ``stratified`` is scikit-learn's RepeatedStratifiedKFold(random_state=seed), so that its first
   repeat is StratifiedKFold(shuffle=True, random_state=seed), where no two rows are alike;
-  ``group`` is StratifiedGroupKFold repeated in the same way.
-- Rows with the same features share a fold of ``stratified``, unless most rows have twins with
-  other labels or a fold would lack a class; a warning says so then (``evaluators.duplicates``).
+  ``group`` is StratifiedGroupKFold repeated in the same way. ``plain`` is RepeatedKFold likewise,
+  and a target of numbers makes ``group`` a GroupKFold that shuffles.
+- Rows with the same features share a fold of ``stratified`` and ``plain``, unless most rows have
+  twins with other labels or a fold would lack a class; a warning says so then (``evaluators.duplicates``).
 - ``time`` is expanding windows: every training row is earlier than every test row of its fold,
   strictly, so rows of one moment are never cut apart. Fresh windows are the same with all cuts
   moved by one offset, drawn from the seed, at every repeat another.
@@ -59,12 +60,12 @@ def make_splits(plan: SplitPlan, dataset: Dataset) -> Made:
 
 
 def _together(plan: SplitPlan, dataset: Dataset) -> Made:
-    """The folds of one of our own splitters; stratified ones keep copies together if they can."""
-    code = alike(dataset) if plan.splitter == "stratified" else None
+    """The folds of one of our own splitters; copies are kept together if they can be."""
+    code = alike(dataset) if plan.splitter in ("stratified", "plain") else None
     if code is None:
         return _built(plan, dataset, None)
     if too_coarse(dataset, code):
-        reason = "their labels differ, so they are different cases rather than copies"
+        reason = f"their {'targets' if dataset.regression else 'labels'} differ, so they are different cases rather than copies"
     else:
         try:
             return _built(plan, dataset, code)
@@ -115,11 +116,13 @@ def _room(plan: SplitPlan, dataset: Dataset, copies: Ints | None) -> tuple[int, 
         moments = len(np.unique(dataset.time))
         return max(1, moments - 1), f"there are {moments} moments in time"
     if together is None:
-        units = [int((dataset.target == code).sum()) for code in classes]
-        word = "rows"
+        word, together = "rows", np.arange(dataset.rows)
     else:
-        units = [len(np.unique(together[dataset.target == code])) for code in classes]
         word = "groups" if plan.splitter == "group" else "distinct rows"
+    if dataset.regression:
+        number = len(np.unique(together))
+        return number, f"there are {number} {word}"
+    units = [len(np.unique(together[dataset.target == code])) for code in classes]
     rarest = int(np.argmin(units))
     return units[rarest], f"class {dataset.classes[rarest]!r} has {units[rarest]} {word}"
 
@@ -138,7 +141,7 @@ def _tried(
 def _cut(plan: SplitPlan, folds: int, dataset: Dataset, copies: Ints | None) -> list[Split]:
     if plan.splitter == "time":
         return windows(plan, folds, dataset)
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     generator = np.random.RandomState(plan.seed % 2**32)  # one for all repeats, as scikit-learn's
     if copies is not None:
@@ -148,7 +151,11 @@ def _cut(plan: SplitPlan, folds: int, dataset: Dataset, copies: Ints | None) -> 
             for fold in (dealt(dataset, copies, folds, generator),)
             for place in range(folds)
         ]
-    kind = StratifiedGroupKFold if plan.splitter == "group" else StratifiedKFold
+    kind = {
+        "stratified": StratifiedKFold,
+        "plain": KFold,
+        "group": GroupKFold if dataset.regression else StratifiedGroupKFold,
+    }[plan.splitter]
     rows = np.zeros(dataset.rows)  # only its length counts
     return [
         Split(train, test, repeat)

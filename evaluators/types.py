@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
-#: How a model's output is to be read: probabilities of the classes, or decision values.
-ScoreKind = Literal["proba", "decision"]
+#: How a model's output is to be read: probabilities of the classes, decision values, or, where the
+#: target is a number, predictions of it.
+ScoreKind = Literal["proba", "decision", "value"]
+
+#: What is to be predicted: one of several labels, or a number.
+Task = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,10 @@ class Dataset:
 
     Attributes:
         values: (rows, columns), C order, float32 or float64; categories as codes; NaN = missing.
-        target: (rows,) int32 class codes 0..k-1; in binary data 1 is the positive class.
+        target: (rows,) int32 class codes 0..k-1; in binary data 1 is the positive class. In
+            regression (rows,) float64, the numbers themselves.
         columns: one per column of ``values``.
-        classes: the label as the user wrote it, by code.
+        classes: the label as the user wrote it, by code; empty in regression.
         groups: (rows,) int64 codes, or None.
         time: (rows,) float64, or None.
         weight: (rows,) float64 above zero, or None.
@@ -43,7 +48,7 @@ class Dataset:
     """
 
     values: Floats
-    target: Ints
+    target: NDArray[Any]
     columns: tuple[Column, ...]
     classes: tuple[str, ...]
     groups: Ints | None = None
@@ -64,6 +69,30 @@ class Dataset:
     def binary(self) -> bool:
         """Whether there are two classes."""
         return len(self.classes) == 2
+
+    @property
+    def regression(self) -> bool:
+        """Whether the target is a number."""
+        return not self.classes
+
+    def counts(self, rows: Any) -> Ints:
+        """(classes,) how many of ``rows``, positions or a mask, are of each class.
+
+        In regression (1,): all of them, as if they were of one.
+        """
+        part = self.target[rows]
+        if self.regression:
+            return np.array([len(part)])
+        return np.bincount(part, minlength=len(self.classes))
+
+    @property
+    def answer(self) -> str:
+        """What a message calls a row's target."""
+        return "number" if self.regression else "label"
+
+    def of_class(self, code: int) -> str:
+        """What a message says of rows of one class, as " of class 'yes'"; nothing in regression."""
+        return "" if self.regression else f" of class {self.classes[code]!r}"
 
     def take(self, index: Ints) -> "Dataset":
         """The rows at ``index``, copied; fingerprint, table and names stay those of the whole."""
@@ -140,8 +169,8 @@ class FoldResult:
     Attributes:
         fold: 0-based index over all repeats.
         scores: metric name to value in the metric's own direction; NaN where undefined.
-        confusion: counts at ``cut``, ``[true][predicted]``.
-        output: (test rows,) for binary data, else (test rows, classes): float64.
+        confusion: counts at ``cut``, ``[true][predicted]``; empty in regression.
+        output: (test rows,) for binary data and regression, else (test rows, classes): float64.
         kind: how to read ``output``.
         cut: an output above it is the label 1; None for the default of its kind.
         log_prior_shift: by class, how far class weights or resampling bent the shares that the

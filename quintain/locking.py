@@ -116,6 +116,7 @@ def _by_source(spec: Spec, whole: Dataset) -> tuple[Ints, Dataset | None, list[W
         str(source), part.target, positive=part.positive, drop=tuple(part.drop),
         group_column=part.group_column, time_column=part.time_column,
         weight_column=part.weight_column, folder=spec.folder,
+        task="regression" if whole.regression else "classification",
     )  # fmt: skip
     test = alike(test, whole, f"holdout.source {source!r}")
     assert whole.identity is not None
@@ -145,10 +146,10 @@ def _held_back(rows: int, sweeps: list[str]) -> Warned:
 
 
 def _refuse_without_a_class(development: Dataset) -> None:
-    counts = np.bincount(development.target, minlength=len(development.classes))
+    counts = development.counts(slice(None))
     if not counts.all():
-        label = development.classes[int(np.argmin(counts))]
+        what = development.of_class(int(np.argmin(counts)))
         raise SplitError(
-            f"no row of class {label!r} is left to search on: the rest is hold-out, of this sweep "
+            f"no row{what} is left to search on: the rest is hold-out, of this sweep "
             f"or an earlier one; add rows to the table"
         )
