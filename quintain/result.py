@@ -95,7 +95,11 @@ class Result:
         return self.view.to_json()
 
     def fit(self) -> "FittedModel":
-        """The winner, refitted on all rows that were searched, hold-out excluded."""
+        """The winner, refitted on all rows that were searched, hold-out excluded.
+
+        Its labels are cut at the tuned threshold where the sweep ranks by one, else at the spec's
+        number or one half.
+        """
         from evaluators.refit import refit
         from evaluators.types import Configuration
         from quintain.prepare import prepare, spec_of
@@ -109,7 +113,9 @@ class Result:
         if found != known:
             raise QuintainError(f"the data of {self.sweep} has changed since it was searched")
         configuration = Configuration(best.model, best.params)
-        return refit(self._prepared.assignment, self._prepared.dataset, configuration)
+        task = self._prepared.assignment
+        cut = best.threshold if task.tuned_objective else None
+        return refit(task, self._prepared.dataset, configuration, threshold=cut)
 
     def _best(self) -> TrialView:
         if self.view.best is None:

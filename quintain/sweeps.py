@@ -85,8 +85,12 @@ def resume(
     watcher = watcher or (_default_watcher() if progress else None)
     with Records.open(records, create=False) as store:
         sweep_id = store.resolve(sweep)
-        _must_be_resumable(store, sweep_id)
         header = store.header(sweep_id)
+        if "outer_of" in header:
+            raise RecordsError(
+                f"{sweep_id} is a part of another: quintain resume {header['outer_of']}"
+            )
+        _must_be_resumable(store, sweep_id)
         spec = spec_of(header)
         prepared = prepare(spec, data, store, header)
         must_be_the_same(sweep_id, header, prepared)
