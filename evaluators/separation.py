@@ -11,7 +11,7 @@ from evaluators.types import Column, Dataset, Floats, Ints
 #: share does not change an AUC, so that rare classes need not be thinned with the frequent ones.
 _ROWS_OF_A_CLASS = (500, 10_000)
 _CELLS = 1_000_000
-_BINS = (4, 64)
+_BINS = (4, 256)
 _ROWS_OF_A_BIN = 10
 
 
