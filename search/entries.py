@@ -22,9 +22,10 @@ from typing import Any, Literal
 #:           level, method, trials
 #: outer     an outer fold of a nested sweep          body: sweep, state, scores, wall_s
 #: nested    the estimate over all outer folds        body: score, folds, low, high, level, method
+#: refreshed the finalists were scored on rows that came later   body: as `quintain refresh --json`
 Kind = Literal[
     "asked", "started", "fold", "lost", "ended", "baseline", "warning", "state", "finalists",
-    "rescored", "winner", "optimism", "outer", "nested",
+    "rescored", "winner", "optimism", "outer", "nested", "refreshed",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

@@ -6,7 +6,8 @@ Laws of a store, whatever database is behind it (tests/search/test_records.py ho
 - an append is all there or not at all, and when it has returned it outlives the program;
 - one driver at a time: an append under a lease that no longer holds changes nothing;
 - opening a current store writes nothing, and opening to read makes no store;
-- partitions, hold-outs and looks outlive their sweep: deleting it gives nothing back.
+- partitions, hold-outs, looks and the rows of a table outlive their sweep: deleting it gives
+  nothing back.
 """
 
 import difflib
@@ -297,6 +298,17 @@ class Records:
             "body": bodies.written(look.body), "outputs": look.outputs,
         }  # fmt: skip
         return self._store.insert_look(row, names, after)
+
+    def keep_source(self, table: str, identities: bytes) -> None:
+        """Remember the rows of the source ``table``, as ``search.ledger.packed`` writes them.
+
+        Once for each table: the same digest means the same rows.
+        """
+        self._store.insert_source(table, identities)
+
+    def source(self, table: str) -> bytes | None:
+        """The rows of a source table; None where no sweep of this store kept them."""
+        return self._store.select_source(table)
 
     def _unknown(self, text: str, starts: Iterable[str] = ()) -> UnknownSweepError:
         """Nobody is told "unknown" without what there is."""

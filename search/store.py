@@ -16,7 +16,7 @@ from search.entries import BUDGETED
 from search.errors import LeaseError, UnknownSweepError
 from search.lease import Holder, this_process
 from search.location import Location
-from search.tables import entries, holdouts, leases, looks, meta, partitions, sweeps
+from search.tables import entries, holdouts, leases, looks, meta, partitions, sources, sweeps
 
 # the two statements of every event, built once: building costs as much as running them
 _APPEND = sa.insert(entries)
@@ -217,6 +217,22 @@ class Store:
                 return False
             connection.execute(sa.insert(looks).values(**row))
         return True
+
+    def insert_source(self, digest: str, identities: bytes) -> None:
+        """The rows of a source table, unless they are known."""
+        known = sa.select(sources.c.digest).where(sources.c.digest == digest)
+        with self._database.writing() as connection:
+            _alone(connection)
+            if connection.execute(known).first() is None:
+                row = {"digest": digest, "identities": identities}
+                connection.execute(sa.insert(sources).values(**row))
+
+    def select_source(self, digest: str) -> bytes | None:
+        """The rows of a source table; None where they were not kept."""
+        query = sa.select(sources.c.identities).where(sources.c.digest == digest)
+        with self._database.reading() as connection:
+            found: bytes | None = connection.execute(query).scalar()
+        return found
 
     def _check_sweep(self, connection: sa.Connection, sweep: str, lock: bool = False) -> None:
         """Raise UnknownSweepError if it is not there."""

@@ -5,7 +5,8 @@ so that every database takes every text a user's data can hold. Times are second
 
 History, newest first; a change of any table is a new version with its step in ``STEPS``:
 
-2   partitions, holdouts, looks: what may never be drawn, trained on or looked at twice
+2   partitions, holdouts, looks: what may never be drawn, trained on or looked at twice; sources:
+    which rows a table had
 1   meta, sweeps, entries, leases
 """
 
@@ -77,8 +78,8 @@ leases = sa.Table(
     sa.Column("heartbeat", sa.Double, nullable=False),
 )
 
-# The three tables below name their sweep without a foreign key: deleting or renaming a sweep gives
-# back no partition, no locked row and no look.
+# The tables below have no foreign key to a sweep: deleting or renaming one gives back no partition,
+# no locked row and no look.
 
 #: Seeds of fresh folds, each drawn once for one source table.
 partitions = sa.Table(
@@ -118,9 +119,18 @@ looks = sa.Table(
     sqlite_autoincrement=True,
 )
 
+#: The rows of each source table that was searched, so that new ones are known when it has grown:
+#: by then the file is often overwritten.
+sources = sa.Table(
+    "sources",
+    _tables,
+    sa.Column("digest", sa.Text, primary_key=True),  # of the identities
+    sa.Column("identities", sa.LargeBinary, nullable=False),  # sorted, as search.ledger packs them
+)
+
 
 def _to_2(connection: sa.Connection) -> None:
-    for table in (partitions, holdouts, looks):
+    for table in (partitions, holdouts, looks, sources):
         table.create(connection)
 
 

@@ -220,6 +220,14 @@ class RecordsContract:
         assert records.add_look(look, "columns", after=first.seq)
         assert [each.body["why"] for each in records.looks("columns")] == ["ü", "ü"]
 
+    def test_the_rows_of_a_table_are_kept_once(self, records):
+        """They come back as they were; the same table brings the same rows; others are unknown."""
+        rows = bytes(range(256)) * 8
+        assert records.source("t1") is None
+        records.keep_source("t1", rows)
+        records.keep_source("t1", rows)
+        assert (records.source("t1"), records.source("t2")) == (rows, None)
+
     # -- what dies ----------------------------------------------------------------------------
 
     def test_what_was_acknowledged_outlives_the_writer(self, url, records, sweep, start):
