@@ -207,6 +207,21 @@ def holdout(sweep: str, why: str | None, listed: bool, records: str | None, as_j
     click.echo(json.dumps(told) if as_json else room.sentence(told))
 
 
+@cli.command(cls=Example, example="quintain compare adult-income-7:12 adult-income-8")
+@click.argument("a")
+@click.argument("b")
+@click.option("--metric", metavar="NAME", help="Compare by this one, searched by or not.")
+@records_option
+@json_option
+def compare(a: str, b: str, metric: str | None, records: str | None, as_json: bool) -> None:
+    """Is A better, worse, or can nobody tell? A and B: a sweep (its winner), or SWEEP:TRIAL."""
+    from quintain.comparing import compare as compared
+
+    with _stdout_kept(as_json):
+        found = compared(a, b, metric=metric, records=records)
+    click.echo(json.dumps(found.to_json()) if as_json else found.text())
+
+
 @contextmanager
 def _stdout_kept(as_json: bool) -> Iterator[None]:
     """Under --json, whatever prints meanwhile goes to standard error.
