@@ -1,19 +1,19 @@
 """The best that can be had without looking at the features: what every score stands beside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from evaluators.metrics import Metric, tuned_name
 from evaluators.scored_rows import ScoredRows, labels_of
-from evaluators.scoring import score_rows, score_trial
+from evaluators.scoring import score_fold, score_rows, score_trial
 from evaluators.types import Dataset, Floats, FoldResult, Ints, Resources, Split
 
 #: What a constant predictor calls every row. ``prior`` and ``majority``: the class that was the
-#: more frequent in training.
-BaselineKind = Literal["prior", "all_positive", "all_negative", "majority"]
+#: more frequent in training; ``mean`` and ``median``: of the numbers in training.
+BaselineKind = Literal["prior", "all_positive", "all_negative", "majority", "mean", "median"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,11 @@ def baseline(
 
     ``tune``: binary data's label metrics are scored "@tuned" too, by the constant label that is
     best by ``tune``, which is all that a threshold can make of one answer for every row.
+
+    In regression the candidates are the mean and the median of each fold's training rows.
     """
+    if dataset.regression:
+        return _of_numbers(metrics, dataset, splits)
     kinds: tuple[BaselineKind, ...] = ("majority",)
     if dataset.binary:
         kinds = ("prior", "all_positive", "all_negative")
@@ -53,6 +57,21 @@ def baseline(
         cut = scores[_best({kind: scores[kind] for kind in kinds if kind != "prior"}, tune)]
         found |= {tuned_name(each.name): cut[each.name] for each in every if each.reads == "counts"}
     return Baseline(best, found)
+
+
+def _of_numbers(metrics: Sequence[Metric], dataset: Dataset, splits: Sequence[Split]) -> Baseline:
+    """The better of two constants a fold."""
+    constants: dict[BaselineKind, Callable[[Floats], Any]] = {"mean": np.mean, "median": np.median}
+    scores = {}
+    for kind, constant in constants.items():
+        folds = []
+        for number, split in enumerate(splits):
+            output = np.full(len(split.test), float(constant(dataset.target[split.train])))
+            found, _ = score_fold(metrics, dataset.target[split.test], output, "value")
+            folds.append(FoldResult(number, found, (), Resources(), output, "value"))
+        scores[kind] = score_trial(metrics, dataset.target, splits, folds)[0]
+    best = _best(scores, metrics[0])
+    return Baseline(best, scores[best])
 
 
 def _best(scores: dict[BaselineKind, dict[str, float]], metric: Metric) -> BaselineKind:

@@ -1,8 +1,9 @@
 """Percentile bootstrap of out-of-fold rows, of one score or of a difference (Efron 1979).
 
-Rows of the dataset are drawn with replacement, as many of each class as there are; whole groups
-where rows come in groups. One draw counts for every repeat that scored the row, and for both sides
-of a comparison, so that what they share cancels. The models are taken as they are: an interval of
+Rows of the dataset are drawn with replacement, as many of each class as there are (from all of them
+where the target is a number); whole groups where rows come in groups. One draw counts for every
+repeat that scored the row, and for both sides of a comparison, so that what they share cancels. The
+models are taken as they are: an interval of
 this kind leaves out what another training sample would have changed, so take the wider of it and
 ``intervals.corrected_t`` (SCIENCE 1.4; Bates, Hastie & Tibshirani 2024).
 """
@@ -117,12 +118,14 @@ def strata_of(scored: Sequence[OutOfFold], groups: Ints | None) -> tuple[Ints, I
     Returns:
         units: dataset rows that any of ``scored`` has, rising.
         stratum: of each thing drawn: the row's class; of a group, the rarest class in it, so that
-            a draw keeps about as many rows of each class.
+            a draw keeps about as many rows of each class. One for all where the target is a number.
         group: (units,) which thing each row goes with: itself, or its group.
     """
     rows = np.concatenate([each.rows for each in scored])
     units, first = np.unique(rows, return_index=True)
     target = np.concatenate([each.target for each in scored])[first]
+    if scored[0].kind == "value":  # numbers have no classes to keep the shares of
+        target = np.zeros(len(target), dtype=np.int64)
     if groups is None:
         return units, target, np.arange(len(units))
     group = np.unique(groups[units], return_inverse=True)[1]

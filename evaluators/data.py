@@ -91,6 +91,7 @@ def load(
         identity=known.rows,
         table=known.table,
         names=known.names,
+        source=known.rows,
     )
     found += oddities(features)
     if time_column is None:
@@ -248,13 +249,13 @@ def _finished(
     hashes = row_hashes(dataset)
     repeated = dataset.rows - len(pd.unique(hashes))
     if repeated:
-        share = repeated / dataset.rows
+        share, splitter = repeated / dataset.rows, "plain" if dataset.regression else "stratified"
         found.append(
             Warned(
                 "duplicate_rows",
                 f"{repeated} rows ({share:.2%}) repeat an earlier row with the same "
-                f"{'target: plain' if dataset.regression else 'label: stratified'} folds keep copies together, so that no model is tested on a row it "
-                f"was trained on; if they are a mistake, drop them",
+                f"{dataset.answer}: {splitter} folds keep copies together, so that no model is "
+                f"tested on a row it was trained on; if they are a mistake, drop them",
                 share,
             )
         )
@@ -268,7 +269,7 @@ def _finished(
     strata = np.zeros(dataset.rows, np.int32) if dataset.regression else dataset.target
     part = dataset.take(nested_sample(hashes, strata, rows, seed))
     floor = _floor_warning(dataset, part)
-    return replace(part, warnings=(*dataset.warnings, *floor))
+    return replace(part, warnings=(*dataset.warnings, *floor), source=dataset.source)
 
 
 def _floor_warning(whole: Dataset, part: Dataset) -> tuple[Warned, ...]:

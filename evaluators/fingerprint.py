@@ -132,7 +132,8 @@ def _target_hashes(dataset: Dataset) -> Hashes:
     if dataset.regression:
         return mixed(_number_bits(dataset.target) + text_hash(_TARGET))
     labels = mixed(_level_bits(dataset.classes) + text_hash(_TARGET))
-    return labels[dataset.target]
+    hashes: Hashes = labels[dataset.target]
+    return hashes
 
 
 def _number_bits(values: NDArray[Any]) -> Hashes:

@@ -18,25 +18,31 @@ from evaluators.scorers import (
     apply_scorer,
     is_scorer,
     needs_of,
+    of_numbers,
     scorer_named,
 )
 
 _ANYTHING = (-math.inf, math.inf)
 
 
-def from_scorer_string(name: str, binary: bool) -> Metric:
+def from_scorer_string(name: str, binary: bool, regression: bool = False) -> Metric:
     """A scorer string, tried on a few rows first so that a misfit shows before a sweep starts."""
     scorer = scorer_named(name)
+    what = "numbers" if regression else "two classes" if binary else "more than two classes"
+    if of_numbers(scorer) != regression:
+        other = "classes" if regression else "a target of numbers"
+        raise MetricError(f"metric {name!r} cannot score {what}: it is for {other}")
     try:
-        apply_scorer(_few_rows(binary), scorer)
+        apply_scorer(_few_numbers() if regression else _few_rows(binary), scorer)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
-        classes = "two classes" if binary else "more than two classes"
-        raise MetricError(f"metric {name!r} cannot score {classes}: {reason}") from error
+        raise MetricError(f"metric {name!r} cannot score {what}: {reason}") from error
     return _of_scorer(name, scorer, f"scikit-learn's scorer {name!r}")
 
 
-def from_code(reference: str, direction: Direction | None, folder: Path) -> Metric:
+def from_code(
+    reference: str, direction: Direction | None, folder: Path, regression: bool = False
+) -> Metric:
     """A scorer object or a plain function out of a file or module of the user's.
 
     Raises:
@@ -52,8 +58,10 @@ def from_code(reference: str, direction: Direction | None, folder: Path) -> Metr
         )
     if is_scorer(found):
         _refuse_old_keywords(reference, found)
+        _refuse_scores_of_numbers(reference, needs_of(found), regression)
         return _of_scorer(reference, found, f"the scorer {reference}")
     needs, towards = _read_function(reference, found, direction)
+    _refuse_scores_of_numbers(reference, needs, regression)
     meaning = (inspect.getdoc(found) or f"the function {reference}").split("\n")[0]
     function = partial(apply_function, function=found, name=reference, needs=needs)
     return Metric(reference, towards, _ANYTHING, needs, "mean", meaning, "rows", function)
@@ -72,6 +80,21 @@ def _few_rows(binary: bool) -> ScoredRows:
     if not binary:
         output = np.column_stack((output, (1 - output) / 3, 2 * (1 - output) / 3))
     return ScoredRows(target, output, "proba", labels_of(output, "proba"))
+
+
+def _few_numbers() -> ScoredRows:
+    """Positive numbers, as some metrics need them, and predictions near them."""
+    target = np.linspace(1.0, 2.0, 12)
+    return ScoredRows(target, target + 0.1, "value", target + 0.1)
+
+
+def _refuse_scores_of_numbers(reference: str, needs: Needs, regression: bool) -> None:
+    if regression and needs != "label":
+        what = "probabilities" if needs == "proba" else "scores"
+        raise MetricError(
+            f"metric {reference!r} reads {what} of classes, and the target is a number: a metric "
+            f"of numbers reads what predict gives"
+        )
 
 
 def _refuse_old_keywords(reference: str, scorer: Scorer) -> None:

@@ -160,8 +160,9 @@ def _straddling(dataset: Dataset, locked: NDArray[np.bool_]) -> tuple[Warned, ..
     if not alike:
         return ()
     text = (
-        f"{alike} of the {(~locked).sum()} development rows have the features and the {dataset.answer} of a "
-        f"locked row: the hold-out's score flatters by what a model knows by heart"
+        f"{alike} of the {(~locked).sum()} development rows have the features and the "
+        f"{dataset.answer} of a locked row: the hold-out's score flatters by what a "
+        f"model knows by heart"
     )
     return (Warned("duplicates_across_holdout", text, float(alike)),)
 

@@ -14,7 +14,7 @@ and 0.001 with the quantile, where exact answers gained 0.096 (benchmarks/attack
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -23,6 +23,7 @@ from evaluators import metric_functions as formula
 from evaluators.bootstrap import bootstrap, drawn_weights, strata_of
 from evaluators.intervals import delong, wilson
 from evaluators.metrics import Metric
+from evaluators.number_metrics import r2
 from evaluators.out_of_fold import OutOfFold
 from evaluators.types import Floats, Interval, Ints, ScoreKind
 from evaluators.weighing import weigher
@@ -79,7 +80,7 @@ def climb(
         return Rung(new, score), True
     if not _shown_better(metric, new, rung.scored, look, groups):
         return rung, False
-    return Rung(new, rounded(score, len(new.rows))), True
+    return Rung(new, rounded(score, len(new.rows), step_of(metric, new))), True
 
 
 def interval_of(
@@ -106,9 +107,20 @@ def interval_of(
     return bootstrap(metric, scored, groups=groups, draws=round(BEYOND / (1 - level)), level=level)
 
 
-def rounded(score: float, rows: int) -> float:
-    """To the next multiple of 1 / rows."""
-    return score if math.isnan(score) else round(score * rows) / rows
+def step_of(metric: Metric, scored: OutOfFold) -> float:
+    """What 1 is to a metric of shares: for one of errors in the target's unit, what the rows' mean
+    scores.
+    """
+    if scored.kind != "value":
+        return 1.0
+    mean = np.full(len(scored.rows), scored.target.mean())
+    score = abs(replace(scored, output=mean, labels=mean).score(metric))
+    return score if math.isfinite(score) and score > 0 and metric.function is not r2 else 1.0
+
+
+def rounded(score: float, rows: int, unit: float = 1.0) -> float:
+    """To the next multiple of unit / rows."""
+    return score if math.isnan(score) else round(score / unit * rows) / rows * unit
 
 
 def _shown_better(

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from evaluators import metric_functions as formula
+from evaluators import number_metrics as numbers
 from evaluators.costs import HOW_TO_WRITE_COSTS, Costs
 from evaluators.errors import MetricError
 
 Direction = Literal["maximize", "minimize"]
-Needs = Literal["label", "score", "proba"]
+Needs = Literal["label", "score", "proba", "number"]
 Pooling = Literal["pool", "mean"]
-Reads = Literal["counts", "curve", "proba", "rows"]
+Reads = Literal["counts", "curve", "proba", "rows", "numbers"]
 
 DIRECTIONS: tuple[Direction, ...] = ("maximize", "minimize")
 NEEDS: tuple[Needs, ...] = ("label", "score", "proba")
@@ -29,14 +30,14 @@ class Metric:
         name: as it is written in a spec and in every record.
         direction: which way is better.
         bounds: lowest and highest value it can take.
-        needs: predicted labels, anything that ranks the rows, or probabilities.
+        needs: predicted labels, anything that ranks the rows, probabilities, or predicted numbers.
         pooling: over folds, ``pool`` computes it once from the rows or counts of all folds of a
             repeat, ``mean`` averages the folds' values.
         meaning: one line for a person.
-        reads: what ``function`` is given: a confusion matrix, a ``Curve``, (target, proba), or
-            ``ScoredRows``.
+        reads: what ``function`` is given: a confusion matrix, a ``Curve``, (target, proba),
+            ``ScoredRows``, or (target, predicted numbers).
         function: the formula; a float, NaN where undefined.
-        unit: of the value, empty for a plain share.
+        unit: of the value, empty for a plain share; TARGET_UNIT for that of the target.
         binary_only: whether it exists for two classes only.
     """
 
@@ -72,7 +73,18 @@ def _of_ranking(
     )
 
 
-#: Every metric of ours. A name with ``@`` is a family: its last word stands for a number.
+#: Of metrics in the target's own unit.
+TARGET_UNIT = "unit of the target"
+
+
+def _of_errors(name: str, function: Callable[..., float], meaning: str) -> Metric:
+    bounds = (0, math.inf)
+    return Metric(
+        name, "minimize", bounds, "number", "pool", meaning, "numbers", function, TARGET_UNIT
+    )
+
+
+#: Every metric of ours for classes. A name with ``@`` is a family: its last word is a number's.
 REGISTERED: tuple[Metric, ...] = (
     _of_counts("precision", formula.precision, "of the rows labelled positive, the share that is"),
     _of_counts("recall", formula.recall, "of the positive rows, the share labelled positive"),
@@ -137,7 +149,24 @@ REGISTERED: tuple[Metric, ...] = (
     ),
 )  # fmt: skip
 
-_BY_STEM: Mapping[str, Metric] = {metric.name.partition("@")[0]: metric for metric in REGISTERED}
+#: Every metric of ours for a target of numbers.
+OF_NUMBERS: tuple[Metric, ...] = (
+    Metric(
+        "r2", "maximize", (-math.inf, 1), "number", "pool",
+        "share of the target's variance that is explained; 0 for the mean of the rows", "numbers",
+        numbers.r2,
+    ),
+    _of_errors("rmse", numbers.rmse, "root of the mean square error; large errors weigh most"),
+    _of_errors("mae", numbers.mae, "mean absolute error"),
+    _of_errors(
+        "median_absolute_error", numbers.median_absolute_error,
+        "half of the rows are predicted at least as well; blind to the worst",
+    ),
+)  # fmt: skip
+
+_BY_STEM: Mapping[str, Metric] = {
+    metric.name.partition("@")[0]: metric for metric in (*REGISTERED, *OF_NUMBERS)
+}
 _FAMILY_LIMITS: Mapping[str, float] = {
     "fbeta": math.inf,
     "recall_at_precision": 1.0,
@@ -165,22 +194,29 @@ _ELSEWHERE: Mapping[str, str] = {
     "brier_score_loss": "brier",
     "ece": "calibration_error",
     "expected_calibration_error": "calibration_error",
+    "root_mean_squared_error": "rmse",
+    "mean_absolute_error": "mae",
+    "r_squared": "r2",
 }
 
 
 def names() -> list[str]:
-    """Our own metrics as ``docs/metrics.md`` lists them; families with their parameter's name."""
+    """Our own metrics for classes, as ``docs/metrics.md`` lists them; families with a letter."""
     return [metric.name for metric in REGISTERED]
 
 
-def default_metric(positive_share: float | None, binary: bool) -> str:
-    """Average precision for binary data with under 20% positives, else ROC AUC."""
+def default_metric(positive_share: float | None, binary: bool, regression: bool = False) -> str:
+    """Average precision for binary data with under 20% positives, else ROC AUC; R² of numbers."""
+    if regression:
+        return "r2"
     rare = binary and positive_share is not None and positive_share < 0.2
     return "average_precision" if rare else "roc_auc"
 
 
-def standard_set(binary: bool) -> tuple[str, ...]:
+def standard_set(binary: bool, regression: bool = False) -> tuple[str, ...]:
     """What is recorded when a spec names no further metrics."""
+    if regression:
+        return ("r2", "rmse", "mae", "median_absolute_error")
     ranked = ("roc_auc", "average_precision")
     labelled = ("f1", "precision", "recall", "balanced_accuracy", "matthews_corrcoef")
     return (*ranked, *labelled, *(() if binary else ("accuracy",)), "brier", "log_loss")
@@ -195,6 +231,7 @@ def resolve(
     name: str,
     *,
     binary: bool,
+    regression: bool = False,
     direction: Direction | None = None,
     folder: Path = Path("."),
     costs: Costs | None = None,
@@ -203,22 +240,25 @@ def resolve(
 
     ``name`` of the result is the one way it is written (``fbeta@2.0`` becomes ``fbeta@2``): use it
     as the key of scores. Ours go before a scorer of the same name. ``costs``: what "cost" counts.
+    ``regression``: the target is a number.
 
     Raises:
-        MetricError: unknown, not for this number of classes, a direction missing or wrong, or
-            "cost" without ``costs``.
+        MetricError: unknown, not for this number of classes, for classes where the target is a
+            number or the reverse, a direction missing or wrong, or "cost" without ``costs``.
     """
     stem, _, value = name.partition("@")
+    if stem in _BY_STEM and ":" not in name:
+        _refuse_other_task(_BY_STEM[stem], name, regression)
     if ":" in name:
         from evaluators.foreign_metrics import from_code
 
-        metric = from_code(name, direction, folder)
+        metric = from_code(name, direction, folder, regression)
     elif name == "cost":
         metric = _of_costs(costs)
     elif stem in _BY_STEM:
         metric = _registered(name, stem, value)
     else:
-        metric = _from_scikit_learn(name, binary)
+        metric = _from_scikit_learn(name, binary, regression)
     if metric.binary_only and not binary:
         raise MetricError(
             f"metric {name!r} is for two classes and this target has more: "
@@ -232,6 +272,22 @@ def resolve(
         return replace(_BY_STEM["roc_auc"], name=name, meaning=metric.meaning)
     # Several classes: the square error is summed over them, as scikit-learn does.
     return metric if binary or stem != "brier" else replace(metric, bounds=(0, 2))
+
+
+def _refuse_other_task(metric: Metric, name: str, regression: bool) -> None:
+    """Metrics of labels have nothing to count among numbers, nor the others among labels."""
+    of_numbers = metric.reads == "numbers"
+    if of_numbers and not regression:
+        raise MetricError(
+            f"metric {name!r} is for a target of numbers, and this one has classes: take "
+            f'roc_auc, or another of docs/metrics.md, or set data.task = "regression"'
+        )
+    if regression and not of_numbers:
+        raise MetricError(
+            f"metric {name!r} is for classes, and the target is a number: take "
+            f"{', '.join(standard_set(False, True))}, or another of docs/metrics.md, or set "
+            f'data.task = "classification"'
+        )
 
 
 def _of_costs(costs: Costs | None) -> Metric:
@@ -284,11 +340,11 @@ def _unknown(name: str, scorers: list[str]) -> str:
     )
 
 
-def _from_scikit_learn(name: str, binary: bool) -> Metric:
+def _from_scikit_learn(name: str, binary: bool, regression: bool) -> Metric:
     """A scorer string; scikit-learn is imported for names that are not ours only."""
     from evaluators.foreign_metrics import from_scorer_string
     from evaluators.scorers import scorer_names
 
     if name not in scorer_names():
         raise MetricError(_unknown(name, scorer_names()))
-    return from_scorer_string(name, binary)
+    return from_scorer_string(name, binary, regression)

@@ -37,7 +37,8 @@ MAGIC = b"quintain-oof-1\n"
 #: Codes of what has no place on the scale: -inf (probability 0), +inf (probability 1), NaN.
 LOWEST, HIGHEST, MISSING = 0, 65_534, 65_535
 
-#: Steps of the scale, below and from ``MANY`` outputs.
+#: Steps of the scale, below and from ``MANY`` outputs. Numbers always get the fine one: beside the
+#: small errors of a good regression the steps of the coarse one would count.
 FINE, COARSE = 65_533, 4_096
 MANY = 50_000
 
@@ -52,13 +53,14 @@ def encode(splits: Sequence[Split], folds: Sequence[FoldResult]) -> bytes:
     """
     if len({(fold.kind, fold.output.shape[1:]) for fold in folds}) != 1:
         raise ValueError("folds of one trial have one kind of output")
-    steps = FINE if sum(fold.output.size for fold in folds) < MANY else COARSE
+    few = sum(fold.output.size for fold in folds) < MANY
+    steps = FINE if few or folds[0].kind == "value" else COARSE
     rising = [np.argsort(splits[fold.fold].test) for fold in folds]
     tests = [splits[fold.fold].test[order] for fold, order in zip(folds, rising, strict=True)]
     maps, layers = _maps(tests)
     entries, codes = [], []
     for fold, order, layer in zip(folds, rising, layers, strict=True):
-        cut = CUTS[fold.kind] if fold.cut is None else fold.cut
+        cut = CUTS.get(fold.kind) if fold.cut is None else fold.cut
         scale, code = _quantise(fold.output[order], fold.kind, steps, cut)
         told = {"fold": int(fold.fold), "rows": len(order), "map": layer, **scale, "cut": cut}
         entries.append({**told, "log_prior_shift": fold.log_prior_shift})
@@ -81,9 +83,9 @@ def encode(splits: Sequence[Split], folds: Sequence[FoldResult]) -> bytes:
 def decode(data: bytes) -> tuple[Ints, Ints, Floats]:
     """Row positions, fold numbers and float64 outputs, fold by fold with rows rising.
 
-    Outputs are (rows,) for binary data, else (rows, classes). Binary outputs keep their side of
-    the fold's cut exactly: one half (probabilities) or zero (decision values) unless it has its
-    own.
+    Outputs are (rows,) for binary data and numbers, else (rows, classes). Binary outputs
+    keep their side of the fold's cut exactly: one half (probabilities) or zero (decision values)
+    unless it has its own.
 
     Raises:
         ValueError: not outputs that ``encode`` wrote, or damaged.
@@ -186,7 +188,7 @@ def _maps(tests: Sequence[Ints]) -> tuple[NDArray[np.unsignedinteger[Any]], list
 
 
 def _quantise(
-    output: Floats, kind: ScoreKind, steps: int, cut: float
+    output: Floats, kind: ScoreKind, steps: int, cut: float | None
 ) -> tuple[dict[str, Any], Codes]:
     """The scale of one fold's outputs, and their codes on it: 1 to ``steps``."""
     output = output.astype(np.float64)
@@ -194,7 +196,7 @@ def _quantise(
     plain = np.isfinite(values)
     scale = _scale_of(values[plain])
     place = _places(values[plain], scale, steps)
-    if output.ndim == 1:
+    if output.ndim == 1 and cut is not None:
         positive = output[plain] > cut
         at = _logit(np.array([cut])) if kind == "proba" else np.array([cut])
         first = 1 + float(_places(at, scale, steps)[0])

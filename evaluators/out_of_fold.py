@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluators.metrics import Metric
 from evaluators.oof import read_folds
@@ -21,10 +23,10 @@ class OutOfFold:
         rows: (n,) positions in the dataset.
         fold: (n,) 0-based over all repeats.
         repeat: (n,) 0-based.
-        target: (n,) class codes.
-        output: (n,) of the positive class if binary, else (n, classes).
+        target: (n,) class codes, or numbers.
+        output: (n,) of the positive class if binary, or of numbers, else (n, classes).
         kind: how to read ``output``.
-        labels: (n,) predicted class codes, at the threshold in force.
+        labels: (n,) predicted class codes, at the threshold in force; ``output`` if of numbers.
         corrected: ``output`` for the true shares of the classes, which metrics of probabilities
             read, where class weights or resampling bent them; else None.
     """
@@ -32,10 +34,10 @@ class OutOfFold:
     rows: Ints
     fold: Ints
     repeat: Ints
-    target: Ints
+    target: NDArray[Any]
     output: Floats
     kind: ScoreKind
-    labels: Ints
+    labels: NDArray[Any]
     corrected: Floats | None = None
 
     def __post_init__(self) -> None:
@@ -48,7 +50,9 @@ class OutOfFold:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """How many classes there are; none of numbers."""
+        if self.kind == "value":
+            return 0
         return 2 if self.output.ndim == 1 else self.output.shape[1]
 
     def part(self, index: Ints) -> ScoredRows:
@@ -83,10 +87,10 @@ class OutOfFold:
 
 
 def out_of_fold(
-    target: Ints,
+    target: NDArray[Any],
     splits: Sequence[Split],
     folds: Sequence[FoldResult],
-    labels: Ints | None = None,
+    labels: NDArray[Any] | None = None,
 ) -> OutOfFold:
     """Fresh fold results as one table, in the order given.
 
@@ -117,7 +121,7 @@ def out_of_fold(
     )
 
 
-def from_file(data: bytes, target: Ints, splits: Sequence[Split]) -> OutOfFold:
+def from_file(data: bytes, target: NDArray[Any], splits: Sequence[Split]) -> OutOfFold:
     """The same from what ``evaluators.oof.encode`` wrote; ``thresholds.retuned`` cuts it anew.
 
     Raises:

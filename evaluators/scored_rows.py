@@ -1,7 +1,9 @@
 """Rows with a model's answer: what every metric reads, each view computed once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +12,19 @@ from evaluators.metric_functions import Curve, count, curve_of
 from evaluators.types import Floats, Ints, ScoreKind
 
 #: A probability above the first, or a decision value above the second, is the label 1.
-CUTS: dict[ScoreKind, float] = {"proba": 0.5, "decision": 0.0}
+CUTS: Mapping[ScoreKind, float] = {"proba": 0.5, "decision": 0.0}
 
 
-def labels_of(output: Floats, kind: ScoreKind, cut: float | None = None) -> Ints:
+def labels_of(output: Floats, kind: ScoreKind, cut: float | None = None) -> NDArray[Any]:
     """The labels for these outputs; without ``cut`` those of scikit-learn's ``predict``.
+
+    Numbers are what ``predict`` says already.
 
     Binary: 1 where the output is above ``cut``, by default the probability above one half or the
     decision value above zero, so a tie is class 0. More classes: the first of the highest.
     """
+    if kind == "value":
+        return output
     if output.ndim == 2:
         highest: Ints = np.argmax(output, axis=1)
         return highest
@@ -27,20 +33,20 @@ def labels_of(output: Floats, kind: ScoreKind, cut: float | None = None) -> Ints
 
 @dataclass(frozen=True, eq=False)
 class ScoredRows:
-    """True classes beside outputs and labels.
+    """True classes beside outputs and labels; or true numbers beside predicted ones.
 
     Attributes:
-        target: (rows,) class codes.
-        output: (rows,) of the positive class if binary, else (rows, classes).
+        target: (rows,) class codes, or numbers.
+        output: (rows,) of the positive class if binary, or of numbers, else (rows, classes).
         kind: how to read ``output``.
-        labels: (rows,) predicted class codes.
+        labels: (rows,) predicted class codes; ``output`` again if it is of numbers.
         corrected: ``output`` for the classes' true shares, where training bent them; else None.
     """
 
-    target: Ints
+    target: NDArray[Any]
     output: Floats
     kind: ScoreKind
-    labels: Ints
+    labels: NDArray[Any]
     corrected: Floats | None = None
 
     def __post_init__(self) -> None:
@@ -52,7 +58,9 @@ class ScoredRows:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """How many classes there are; none of numbers."""
+        if self.kind == "value":
+            return 0
         return 2 if self.output.ndim == 1 else self.output.shape[1]
 
     @property
@@ -68,6 +76,8 @@ class ScoredRows:
     @cached_property
     def lacks_a_class(self) -> bool:
         """Whether some class has no row here."""
+        if self.kind == "value":
+            return False
         return bool((np.bincount(self.target, minlength=self.classes) == 0).any())
 
     @cached_property

@@ -12,14 +12,14 @@ from inspect import signature
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from evaluators.errors import MetricError
 from evaluators.scored_rows import ScoredRows
-from evaluators.types import Floats, Ints
+from evaluators.types import Floats, Ints, ScoreKind
 
-Needs = Literal["label", "score", "proba"]
+Needs = Literal["label", "score", "proba", "number"]
 
 
 class Scorer(Protocol):
@@ -45,6 +45,18 @@ class StoredLabels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # skl
         return self.rows.labels
 
 
+class StoredNumbers(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
+    """A fitted regressor that knows only what was stored."""
+
+    def __init__(self, rows: ScoredRows) -> None:
+        self.rows = rows
+        self.is_fitted_ = True
+
+    def predict(self, _matrix: object) -> Floats:
+        """The stored numbers."""
+        return self.rows.output
+
+
 class StoredProbabilities(StoredLabels):
     """Its outputs are probabilities."""
 
@@ -60,6 +72,11 @@ class StoredDecisions(StoredLabels):
     def decision_function(self, _matrix: object) -> Floats:
         """(rows,) if binary, else (rows, classes)."""
         return self.rows.output
+
+
+_STAND_INS: dict[ScoreKind, type[Any]] = {
+    "proba": StoredProbabilities, "decision": StoredDecisions, "value": StoredNumbers
+}  # fmt: skip
 
 
 def is_scorer(found: object) -> bool:
@@ -86,6 +103,11 @@ def needs_of(scorer: Scorer) -> Needs:
     return "proba" if method == "predict_proba" else "score"
 
 
+def of_numbers(scorer: Scorer) -> bool:
+    """Whether a scorer of scikit-learn's own is for regression: its function's home tells."""
+    return scorer._score_func.__module__ == "sklearn.metrics._regression"
+
+
 def apply_scorer(rows: ScoredRows, scorer: Scorer) -> float:
     """A scorer's own value, larger is better; NaN where these rows or outputs cannot define it.
 
@@ -94,7 +116,7 @@ def apply_scorer(rows: ScoredRows, scorer: Scorer) -> float:
     """
     if needs_of(scorer) == "proba" and rows.corrected is not None:
         rows = replace(rows, output=rows.corrected, corrected=None)
-    model = (StoredProbabilities if rows.kind == "proba" else StoredDecisions)(rows)
+    model = _STAND_INS[rows.kind](rows)
     methods = scorer._response_method
     if not any(hasattr(model, m) for m in ([methods] if isinstance(methods, str) else methods)):
         return np.nan
@@ -112,8 +134,8 @@ def apply_scorer(rows: ScoredRows, scorer: Scorer) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _number(informed(model, None, rows.target), repr(scorer))
-    except ValueError:
-        if rows.lacks_a_class:
+    except ValueError:  # as of the logarithm of a negative prediction
+        if rows.lacks_a_class or rows.kind == "value":
             return np.nan
         raise
 
@@ -121,8 +143,8 @@ def apply_scorer(rows: ScoredRows, scorer: Scorer) -> float:
 def apply_function(
     rows: ScoredRows, function: Callable[[Any, Any], Any], name: str, needs: Needs
 ) -> float:
-    """A user's ``f(y_true, y_pred)``: class codes (1 = positive), then what it asked for."""
-    predicted = {"label": rows.labels, "score": rows.output, "proba": rows.proba}[needs]
+    """A user's ``f(y_true, y_pred)``: class codes (1 = positive) or numbers, then what it reads."""
+    predicted = {"label": rows.labels, "score": rows.output}.get(needs, rows.proba)
     try:
         return _number(function(rows.target, predicted), name)
     except MetricError:

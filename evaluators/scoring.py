@@ -49,7 +49,7 @@ def score_fold(
     cut: float | None = None,
     log_prior_shift: tuple[float, ...] | None = None,
 ) -> tuple[dict[str, float], Confusion]:
-    """Every metric on one fold's test rows, and the confusion matrix at ``cut``.
+    """Every metric on one fold's test rows, and the confusion matrix at ``cut`` (none of numbers).
 
     ``metrics[0]`` is the objective. NaN: undefined on these rows, or not to be had from outputs of
     this kind (log loss from decision values), or an output is not finite. ``cut`` and
@@ -60,7 +60,8 @@ def score_fold(
     """
     check_output(metrics[0] if metrics else None, {"this model": kind}, cut)
     rows = _scored(target, output, kind, cut, log_prior_shift)
-    return score_rows(metrics, rows), as_confusion(rows.counts)
+    confusion = () if kind == "value" else as_confusion(rows.counts)
+    return score_rows(metrics, rows), confusion
 
 
 def score_rows(metrics: Sequence[Metric], rows: ScoredRows) -> dict[str, float]:
@@ -76,7 +77,7 @@ def value_of(metric: Metric, rows: ScoredRows) -> float:
         return float(metric.function(rows.counts))
     if metric.reads == "curve":
         return float(np.mean([metric.function(curve) for curve in rows.curves]))
-    if metric.reads == "proba":
+    if metric.reads in ("proba", "numbers"):
         return metric.function(rows.target, rows.proba)
     return metric.function(rows)
 

@@ -17,8 +17,8 @@ class SplitPlan:
     """How to cut.
 
     Attributes:
-        splitter: "stratified", "plain", "group", "time", or a scikit-learn splitter of the user's as
-            "module:Class" or "file.py:Class".
+        splitter: "stratified", "plain", "group", "time", or a scikit-learn splitter of the user's
+            as "module:Class" or "file.py:Class".
         folds: how many; None is 5, or fewer where the rarest class cannot fill them.
         repeats: how often to cut anew.
         seed: any integer; its lowest 32 bits count.

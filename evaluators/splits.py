@@ -8,7 +8,8 @@ Laws:
   ``group`` is StratifiedGroupKFold repeated in the same way. ``plain`` is RepeatedKFold likewise,
   and a target of numbers makes ``group`` a GroupKFold that shuffles.
 - Rows with the same features share a fold of ``stratified`` and ``plain``, unless most rows have
-  twins with other labels or a fold would lack a class; a warning says so then (``evaluators.duplicates``).
+  twins with other labels or a fold would lack a class; a warning says so then
+  (``evaluators.duplicates``).
 - ``time`` is expanding windows: every training row is earlier than every test row of its fold,
   strictly, so rows of one moment are never cut apart. Fresh windows are the same with all cuts
   moved by one offset, drawn from the seed, at every repeat another.
@@ -65,7 +66,7 @@ def _together(plan: SplitPlan, dataset: Dataset) -> Made:
     if code is None:
         return _built(plan, dataset, None)
     if too_coarse(dataset, code):
-        reason = f"their {'targets' if dataset.regression else 'labels'} differ, so they are different cases rather than copies"
+        reason = f"their {dataset.answer}s differ, so they are different cases rather than copies"
     else:
         try:
             return _built(plan, dataset, code)

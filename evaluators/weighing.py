@@ -25,6 +25,7 @@ from evaluators import metric_functions as formula
 from evaluators.errors import MetricError
 from evaluators.metric_functions import Curve
 from evaluators.metrics import Metric
+from evaluators.number_metrics import SUMS
 from evaluators.out_of_fold import OutOfFold
 from evaluators.scored_rows import ScoredRows
 from evaluators.scoring import value_of
@@ -65,7 +66,8 @@ def weigher(metric: Metric, scored: OutOfFold, units: Ints, bins: int = BINS) ->
 
 def resampled(metric: Metric) -> bool:
     """Whether every draw is a whole run of the metric, as for a user's own function."""
-    return metric.reads not in ("counts", "curve") and metric.function not in _LOSSES
+    of_sums = metric.function in _LOSSES or metric.function in SUMS
+    return metric.reads not in ("counts", "curve") and not of_sums
 
 
 def _weigher_of_parts(
@@ -76,6 +78,8 @@ def _weigher_of_parts(
         return _of_curves(metric, parts, units, bins)
     if metric.reads == "counts":
         each = [_of_counts(metric, rows, unit, units) for rows, unit in parts]
+    elif metric.function in SUMS:
+        each = [_of_sums(metric, rows, unit, units) for rows, unit in parts]
     elif metric.function in _LOSSES:
         losses = _LOSSES[metric.function]
         each = [_of_losses(losses(rows.target, rows.proba), unit, units) for rows, unit in parts]
@@ -178,6 +182,25 @@ def _of_losses(loss: Floats, unit: Ints, units: int) -> Weigh:
         total = (times @ weights)[0]
         found: Floats = np.full(len(total), np.nan)
         np.divide((sums @ weights)[0], total, out=found, where=total > 0)
+        return found
+
+    return values
+
+
+def _of_sums(metric: Metric, rows: ScoredRows, unit: Ints, units: int) -> Weigh:
+    """A metric of numbers that is made of sums over rows."""
+    terms_of, value_of_sums = SUMS[metric.function]
+    terms = terms_of(rows.target, rows.output)
+    place = np.repeat(np.arange(len(terms)), len(unit))
+    shape = (len(terms), units)
+    sums = csc_array((terms.ravel(), (place, np.tile(unit, len(terms)))), shape=shape)
+    times = _cells(np.zeros_like(unit), 1, unit, units)
+
+    def values(weights: Weights) -> Floats:
+        number = (times @ weights)[0]
+        there = number > 0
+        found: Floats = np.full(len(number), np.nan)
+        found[there] = value_of_sums((sums @ weights)[:, there], number[there])
         return found
 
     return values

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from evaluators.fingerprint import Hashes
 from evaluators.identity import digest_of
-from evaluators.ladder import Rung, climb, interval_of, one_test_set, rounded
+from evaluators.ladder import Rung, climb, interval_of, one_test_set, rounded, step_of
 from evaluators.metrics import Metric
 from evaluators.out_of_fold import OutOfFold
 from evaluators.prior import corrected
@@ -80,24 +80,31 @@ class Submission:
     Attributes:
         output: (rows,) of the positive class if binary, else (rows, classes).
         kind: how to read it.
-        labels: (rows,) class codes, at the threshold in force.
-        classes: labels by code.
+        labels: (rows,) class codes, at the threshold in force; ``output`` if it is of numbers.
+        classes: labels by code; none of numbers.
         shift: what takes its probabilities back to the true shares (``evaluators.prior``).
     """
 
     output: Floats
     kind: ScoreKind
-    labels: Ints
+    labels: NDArray[Any]
     classes: tuple[str, ...]
     shift: tuple[float, ...] | None = None
 
     def to_bytes(self) -> bytes:
-        """A line of JSON, then the outputs as 32-bit numbers and the labels, compressed."""
+        """A line of JSON, then the outputs as 32-bit numbers and the labels, compressed.
+
+        Predicted numbers have no labels, and all their 64 bits: a target may be large and vary
+        little.
+        """
         head = {
             "kind": self.kind, "classes": self.classes, "outputs": self.output.shape[1:],
             "shift": self.shift,
         }  # fmt: skip
-        content = self.output.astype("<f4").tobytes() + self.labels.astype("<u2").tobytes()
+        if self.kind == "value":
+            content = self.output.astype("<f8").tobytes()
+        else:
+            content = self.output.astype("<f4").tobytes() + self.labels.astype("<u2").tobytes()
         return json.dumps(head).encode() + b"\n" + zlib.compress(content)
 
     @classmethod
@@ -105,6 +112,9 @@ class Submission:
         """What ``to_bytes`` wrote."""
         line, _, rest = data.partition(b"\n")
         head, content = json.loads(line), zlib.decompress(rest)
+        if head["kind"] == "value":
+            numbers = np.frombuffer(content, "<f8").astype(np.float64)
+            return cls(numbers, "value", numbers, ())
         labels = np.frombuffer(content[-2 * rows :], "<u2").astype(np.int64)
         output = np.frombuffer(content[: -2 * rows], "<f4").astype(np.float64)
         shape, shift = (rows, *head["outputs"]), head["shift"]
@@ -193,8 +203,9 @@ def answer(
     rung, told = climb(metric, rung, scored, number, test.groups)
     interval = interval_of(metric, rung.scored, number, test.groups)
     # the ends would give away what the rounding hides
-    low, high = (rounded(end, test.rows) for end in (interval.low, interval.high))
-    score = rounded(rung.score, test.rows) if told else rung.score
+    unit = step_of(metric, scored)
+    low, high = (rounded(end, test.rows, unit) for end in (interval.low, interval.high))
+    score = rounded(rung.score, test.rows, unit) if told else rung.score
     method = f"ladder, {interval.method}"
     return Answer(number, score, Interval(low, high, interval.level, method), told, exact)
 

@@ -108,8 +108,7 @@ def test_defaults_follow_the_share_of_positives():
 
 SCORERS = [
     "f1_macro", "f1_weighted", "jaccard", "neg_log_loss", "neg_brier_score", "d2_log_loss_score",
-    "roc_auc_ovr", "top_k_accuracy", "recall_weighted", "neg_mean_squared_error",
-    "positive_likelihood_ratio",
+    "roc_auc_ovr", "top_k_accuracy", "recall_weighted", "positive_likelihood_ratio",
 ]  # fmt: skip
 
 

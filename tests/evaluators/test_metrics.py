@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
 from evaluators.errors import MetricError
-from evaluators.metrics import REGISTERED, names, resolve, standard_set
+from evaluators.metrics import OF_NUMBERS, REGISTERED, names, resolve, standard_set
 from evaluators.scored_rows import ScoredRows, labels_of
 from evaluators.scoring import score_fold, value_of
 
@@ -308,10 +308,12 @@ def test_the_documents_list_what_is_registered():
     """docs/metrics.md has one line per metric, as the registry describes it."""
     text = (ROOT / "docs" / "metrics.md").read_text()
     documented = [line for line in text.splitlines() if line.startswith("| `")]
-    needs = {"label": "labels", "score": "scores", "proba": "probabilities"}
+    needs = {
+        "label": "labels", "score": "scores", "proba": "probabilities", "number": "numbers"
+    }  # fmt: skip
 
     def line(metric):
-        low, high = ("∞" if math.isinf(end) else f"{end:g}" for end in metric.bounds)
+        low, high = (f"{end:g}".replace("inf", "∞") for end in metric.bounds)
         cells = (
             f"`{metric.name}`",
             "higher" if metric.direction == "maximize" else "lower",
@@ -322,8 +324,8 @@ def test_the_documents_list_what_is_registered():
         )
         return f"| {' | '.join(cells)} |"
 
-    assert documented == [line(metric) for metric in REGISTERED]
-    for name in {*standard_set(True), *standard_set(False)}:
+    assert documented == [line(metric) for metric in (*REGISTERED, *OF_NUMBERS)]
+    for name in {*standard_set(True), *standard_set(False), *standard_set(False, True)}:
         assert f"`{name}`" in text.split("| name |")[0]
 
 
