@@ -7,13 +7,16 @@ not keep to that it asks for more before it speaks.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from evaluators.columns import Encoded
 from evaluators.metrics import Metric
-from evaluators.separation import separations
+from evaluators.separation import rank_correlations, separations
 from evaluators.types import Dataset, Floats, Ints, Warned
 
 #: A constant answer with this score leaves the objective too little room to tell models apart.
@@ -27,6 +30,8 @@ _LEAK_OF_A_CODE = 0.98
 _VALUES_OF_A_CODE = 20
 _MOST_LEAKS = 3
 _TIMES_WORSE = 5
+#: The rank correlation of a leak with a numeric target.
+_LEAK_OF_RANKS = 0.99
 _TIME_NAME = re.compile(
     r"(.*[_ .-])?(date|time|datetime|timestamp|ts)|.*[_ .-](at|on)", re.IGNORECASE
 )
@@ -47,6 +52,8 @@ def suspicions(dataset: Dataset, objective: Metric, constant: float) -> tuple[Wa
 
     ``constant``: what the best constant answer scores in the objective (``evaluators.baseline``).
     """
+    if dataset.regression:
+        return (*_leaks_of_numbers(dataset), *_unused_groups(dataset))
     return (
         *_pleased_by_constants(dataset, objective, constant),
         *_leaks(dataset),
@@ -145,6 +152,32 @@ def _leaks(dataset: Dataset) -> tuple[Warned, ...]:
     return (Warned("leaky_feature", text, float(auc[suspects[0]])),)
 
 
+def _leaks_of_numbers(dataset: Dataset) -> tuple[Warned, ...]:
+    """Up to three numbers that each rank the rows as the target does, with all others far off."""
+    rho = rank_correlations(dataset)
+    suspects = np.flatnonzero(rho >= _LEAK_OF_RANKS)
+    others = np.delete(rho, suspects)
+    if not 0 < len(suspects) <= _MOST_LEAKS:
+        return ()
+    # a correlation nearer to 1 than this is as good as 1: what is next to it stands beside it
+    short = max(1 - rho[suspects].min(), (1 - _LEAK_OF_RANKS) / _TIMES_WORSE)
+    if 1 - max(others, default=0.0) < _TIMES_WORSE * short:
+        return ()
+    suspects = suspects[np.argsort(-rho[suspects], kind="stable")]
+    names = [dataset.columns[place].name for place in suspects]
+    told = ", ".join(
+        f"{name!r} (rank correlation {rho[place]:.3f})"
+        for name, place in zip(names, suspects, strict=True)
+    )
+    each = "each of " if len(names) > 1 else ""
+    beside = f"; the best other feature reaches {others.max():.3f}" if len(others) else ""
+    text = (
+        f"{each}{told} alone tells the target{beside}; what is known only once the target is "
+        f"known must go: {_drop(names)}"
+    )
+    return (Warned("leaky_feature", text, float(rho[suspects[0]])),)
+
+
 def _is_code(dataset: Dataset, place: int) -> bool:
     """Whether a feature has few values, a missing one among them, or is a category."""
     if dataset.columns[place].levels is not None:
@@ -165,13 +198,15 @@ def _unused_groups(dataset: Dataset) -> tuple[Warned, ...]:
         groups = int(codes.max(initial=-1)) + 1
         if not _GROUPS_TO_JUDGE <= groups <= len(codes) / 2:
             continue
-        if _clustering(codes, dataset.target[known]) > _SHUFFLES_APART:
+        target = dataset.target[known]
+        apart = _closeness if dataset.regression else _clustering
+        if apart(codes, target) > _SHUFFLES_APART:
             found.append((column.name, groups, len(codes) / groups))
     return tuple(
         Warned(
             "group_column_ignored",
-            f"{name!r} has {groups} values of {mean:.1f} rows each, which share their labels more "
-            f"than by chance: if a new row will bring a new {name}, set data.group_column = "
+            f"{name!r} has {groups} values of {mean:.1f} rows each, which share their "
+            f"{dataset.answer}s more than by chance: if a new row will bring a new {name}, set data.group_column = "
             f"{json.dumps(name)}, or scores flatter",
             mean,
         )
@@ -187,6 +222,20 @@ def _clustering(codes: Ints, target: Ints) -> float:
         counts = np.bincount(codes * classes + labels, minlength=len(size) * classes)
         return float((counts.reshape(-1, classes) ** 2 / size[:, None]).sum())
 
+    return _beyond_shuffles(agreement, target)
+
+
+def _closeness(codes: Ints, target: Floats) -> float:
+    """The same of numbers: how far the ranks of a code's rows share a mean."""
+    size, ranks = np.bincount(codes), rankdata(target)
+
+    def agreement(numbers: Floats) -> float:
+        return float((np.bincount(codes, numbers) ** 2 / size).sum())
+
+    return _beyond_shuffles(agreement, ranks - ranks.mean())
+
+
+def _beyond_shuffles(agreement: Callable[[NDArray[Any]], float], target: NDArray[Any]) -> float:
     generator = np.random.default_rng(0)
     chance = [agreement(generator.permutation(target)) for _ in range(_SHUFFLES)]
     spread = float(np.std(chance))
