@@ -202,6 +202,9 @@ def _next(view: SweepView) -> Group:
     if view.state in ("interrupted", "stopped"):
         steps.insert(0, (f"quintain resume {view.id}", "go on; nothing recorded runs again"))
     elif view.state == "completed":
+        if view.header.get("rows_locked"):
+            look = f'quintain holdout {view.id} --why "..."'
+            steps.insert(0, (look, "score the winner on the locked rows; each look counts"))
         steps.append((f"quintain show {view.id} --json", "the same for a program"))
     if view.failures:
         first = view.failures[0].trials[0]
