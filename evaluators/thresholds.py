@@ -76,12 +76,14 @@ def tuned(
     finite = all(np.isfinite(fold.output).all() for fold in folds)
     final = CUTS[kind]
     if finite:
-        for each in np.unique(repeat):
-            places = np.flatnonzero(repeat == each)
-            ranked = _Ranked.of(folds, truths, places)
+        ranked = _Ranked.of(folds, truths, np.arange(len(folds)))
+        final = ranked.best(metric, kind)
+        repeats = [np.flatnonzero(repeat == each) for each in np.unique(repeat)]
+        for places in repeats:
+            if len(repeats) > 1:
+                ranked = _Ranked.of(folds, truths, places)
             for place in places:
                 thresholds[place] = ranked.best(metric, kind, without=int(place))
-        final = _Ranked.of(folds, truths, np.arange(len(folds))).best(metric, kind)
     labels = tuple(
         labels_of(fold.output, kind, cut) for fold, cut in zip(folds, thresholds, strict=True)
     )
