@@ -31,7 +31,7 @@ __all__ = [
 #: Draws where each is a whole run of the metric, as for a user's own function.
 RUN_DRAWS = 200
 #: Fewer draws than asked for are taken so that draws x rows stay below this, yet never under
-#: ``FEWEST``: the percentiles of 200 draws are within 8% of the interval's width.
+#: ``FEWEST``: the ends from 200 draws are uncertain by some 5% of the width.
 CELLS = 200_000_000
 FEWEST = 200
 #: Weights held at once.

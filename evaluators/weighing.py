@@ -9,8 +9,8 @@ Above ``BINS`` distinct scores in one ranking, neighbouring ones are treated as 
 equal parts of the two classes' shares. That changes a ROC AUC by less than 1 / (2 BINS); and as
 every draw is changed much alike, the values are moved back by what the undrawn rows were changed.
 Measured on 10,000 to 100,000 rows with 0.5% to 20% positives: the ends of a 95% interval move by at
-most 0.2% of its width for ROC AUC and average precision, and by 1.1% for metrics of one threshold
-(benchmarks/bootstrap_cost.py), where the draws themselves leave them uncertain by some 3%.
+most 0.3% of its width for ROC AUC and average precision, and by 1.7% for metrics of one threshold
+(benchmarks/bootstrap_cost.py), where a thousand draws leave them uncertain by some 2%.
 """
 
 from collections.abc import Callable, Sequence

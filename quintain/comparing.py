@@ -319,9 +319,9 @@ def _notes(
         yield f"compared on the {rows} rows that both have searched"
     counts = [f"{each.view.counts['completed']} trials" for each in (one, other)]
     if one.view.id == other.view.id:
-        yield f"of {counts[0]} on these folds the best read high: chosen ones are optimistic"
+        yield f"one chosen as the best of {counts[0]} on these folds is optimistic"
     elif one.winner and other.winner:
-        yield f"each is the best of its sweep ({counts[0]}, {counts[1]}): both scores read high"
+        yield f"each is the best of its sweep ({counts[0]}, {counts[1]}): both scores flatter"
     for each in (one, other):
         found = each.view.finals.estimate
         if each.winner and found is not None and each.view.metric == metric:

@@ -35,7 +35,7 @@ class Store:
             "data": {"source": str(self.folder / "loans.csv"), "target": "default", **(data or {})},
             "search": {"trials": trials},
             "evaluate": {"folds": 3, **parts.pop("evaluate", {})},
-            "model": [{"estimator": parts.pop("estimator", "logistic_regression")}],
+            "model": [{"estimator": "logistic_regression", **parts.pop("model", {})}],
             **parts,
         }
         quintain.run(spec, runner="inline", records=self.records, progress=False)
@@ -118,6 +118,16 @@ def test_rows_locked_by_one_sweep_are_left_out_for_both(tmp_path):
     assert any("rows that both have searched" in note for note in found.notes)
     assert found.a_score != mine.view("all-1").trials[0].score
     assert found.b_score == pytest.approx(mine.view("locked-1").trials[0].score, abs=1e-4)
+
+
+def test_the_default_configuration_can_be_the_winner(store):
+    """It is no trial of the search: its outputs on the search's folds are those of the finals."""
+    space = {"C": {"float": [1e-6, 1e-5], "log": True}}
+    store.sweep("shrunk", trials=34, model={"space": space}, evaluate={"metric": "log_loss"})
+    found = store.compare("shrunk", "shrunk:0")
+    assert found.a == "shrunk-1:default"
+    assert found.a_score == store.view("shrunk-1").best.score
+    assert found.low < found.difference < -0.1
 
 
 @pytest.mark.parametrize(
