@@ -288,10 +288,16 @@ def _overrun(overrun: Overrun, number: int, run: _Run) -> Failure:
 def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind]:
     """A model's scores of rows: (rows,) of the positive class if binary, else (rows, classes).
 
+    Without classes (rows,) predicted numbers.
+
     Raises:
         FloatingPointError: the model returned NaN.
     """
-    if hasattr(model, "predict_proba"):
+    output: Floats
+    kind: ScoreKind
+    if not classes:
+        output, kind = np.asarray(model.predict(values), dtype=np.float64), "value"
+    elif hasattr(model, "predict_proba"):
         output, kind = np.asarray(model.predict_proba(values), dtype=np.float64), "proba"
         if classes == 2:
             output = output[:, 1]
@@ -299,7 +305,7 @@ def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind
         output, kind = np.asarray(model.decision_function(values), dtype=np.float64), "decision"
     if not np.isfinite(output).all():
         raise FloatingPointError("the model's scores contain NaN or infinite values")
-    return output, "proba" if kind == "proba" else "decision"
+    return output, kind
 
 
 def _sum(parts: Sequence[Resources]) -> Resources:

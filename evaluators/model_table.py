@@ -63,11 +63,13 @@ OWN_CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance")
 _CLASS_WEIGHT = {"choice": ["none", "balanced"], "none": "none"}
 
 
-def _whole(low: int, high: int, *, log: bool = False) -> dict[str, Any]:
+def whole(low: int, high: int, *, log: bool = False) -> dict[str, Any]:
+    """A range of whole numbers, both ends included."""
     return {"int": [low, high], "log": True} if log else {"int": [low, high]}
 
 
-def _real(low: float, high: float, *, log: bool = False) -> dict[str, Any]:
+def real(low: float, high: float, *, log: bool = False) -> dict[str, Any]:
+    """A range of real numbers."""
     return {"float": [low, high], "log": True} if log else {"float": [low, high]}
 
 
@@ -96,8 +98,8 @@ _LIGHTGBM_ALSO = (
 )  # fmt: skip
 
 _FOREST_SPACE = {
-    "max_features": _real(0.1, 0.6),
-    "min_samples_leaf": _whole(1, 50, log=True),
+    "max_features": real(0.1, 0.6),
+    "min_samples_leaf": whole(1, 50, log=True),
     "class_weight": _CLASS_WEIGHT,
 }
 
@@ -106,7 +108,7 @@ TABLE: Mapping[str, Registered] = {
         "sklearn.linear_model",
         "LogisticRegression",
         "one_hot",
-        {"C": _real(0.0001, 100.0, log=True), "class_weight": _CLASS_WEIGHT},
+        {"C": real(0.0001, 100.0, log=True), "class_weight": _CLASS_WEIGHT},
         # lbfgs was the quickest where input is sparse, and newton-cholesky broke down on
         # collinear float32 columns; a looser tol loses average precision at 1% positives
         {"solver": "lbfgs", "max_iter": 1000},
@@ -117,7 +119,7 @@ TABLE: Mapping[str, Registered] = {
         "sklearn.svm",
         "LinearSVC",
         "one_hot",
-        {"C": _real(0.0001, 10.0, log=True), "class_weight": _CLASS_WEIGHT},
+        {"C": real(0.0001, 10.0, log=True), "class_weight": _CLASS_WEIGHT},
         {"dual": "auto", "max_iter": 1000},
         scale=True,
         sparse=True,
@@ -136,7 +138,7 @@ TABLE: Mapping[str, Registered] = {
         "sklearn.ensemble",
         "ExtraTreesClassifier",
         "codes",
-        _FOREST_SPACE | {"max_features": _real(0.1, 1.0)},
+        _FOREST_SPACE | {"max_features": real(0.1, 1.0)},
         {"n_estimators": 100},
         threads="n_jobs",
         writable=True,  # scikit-learn 1.9 refuses read-only float32 rows with gaps
@@ -146,12 +148,12 @@ TABLE: Mapping[str, Registered] = {
         "HistGradientBoostingClassifier",
         "codes",
         {
-            "max_iter": _whole(50, 400, log=True),
-            "learning_rate": _real(0.01, 0.3, log=True),
-            "max_leaf_nodes": _whole(7, 127, log=True),
-            "min_samples_leaf": _whole(5, 200, log=True),
-            "l2_regularization": _real(0.001, 30.0, log=True),
-            "max_features": _real(0.4, 1.0),
+            "max_iter": whole(50, 400, log=True),
+            "learning_rate": real(0.01, 0.3, log=True),
+            "max_leaf_nodes": whole(7, 127, log=True),
+            "min_samples_leaf": whole(5, 200, log=True),
+            "l2_regularization": real(0.001, 30.0, log=True),
+            "max_features": real(0.4, 1.0),
             "class_weight": _CLASS_WEIGHT,
         },
         # "auto" would hold out a tenth of the rows from 10,000 rows on, and not below
@@ -162,14 +164,14 @@ TABLE: Mapping[str, Registered] = {
         "XGBClassifier",
         "codes",
         {
-            "n_estimators": _whole(50, 400, log=True),
-            "learning_rate": _real(0.01, 0.3, log=True),
-            "max_depth": _whole(3, 10),
+            "n_estimators": whole(50, 400, log=True),
+            "learning_rate": real(0.01, 0.3, log=True),
+            "max_depth": whole(3, 10),
             # a sum of p (1 - p): far below 1 a row where positives are rare
-            "min_child_weight": _real(0.1, 30.0, log=True),
-            "subsample": _real(0.5, 1.0),
-            "colsample_bytree": _real(0.4, 1.0),
-            "reg_lambda": _real(0.01, 30.0, log=True),
+            "min_child_weight": real(0.1, 30.0, log=True),
+            "subsample": real(0.5, 1.0),
+            "colsample_bytree": real(0.4, 1.0),
+            "reg_lambda": real(0.01, 30.0, log=True),
             "class_weight": _CLASS_WEIGHT,
         },
         {"tree_method": "hist", "enable_categorical": True},
@@ -181,13 +183,13 @@ TABLE: Mapping[str, Registered] = {
         "LGBMClassifier",
         "codes",
         {
-            "n_estimators": _whole(50, 400, log=True),
-            "learning_rate": _real(0.01, 0.3, log=True),
-            "num_leaves": _whole(7, 127, log=True),
-            "min_child_samples": _whole(5, 200, log=True),
-            "subsample": _real(0.5, 1.0),
-            "colsample_bytree": _real(0.4, 1.0),
-            "reg_lambda": _real(0.01, 30.0, log=True),
+            "n_estimators": whole(50, 400, log=True),
+            "learning_rate": real(0.01, 0.3, log=True),
+            "num_leaves": whole(7, 127, log=True),
+            "min_child_samples": whole(5, 200, log=True),
+            "subsample": real(0.5, 1.0),
+            "colsample_bytree": real(0.4, 1.0),
+            "reg_lambda": real(0.01, 30.0, log=True),
             "class_weight": _CLASS_WEIGHT,
         },
         # subsample does nothing while subsample_freq is 0; without force_col_wise it times two
@@ -201,7 +203,7 @@ TABLE: Mapping[str, Registered] = {
         "sklearn.neighbors",
         "KNeighborsClassifier",
         "one_hot",
-        {"n_neighbors": _whole(3, 200, log=True), "weights": ["uniform", "distance"]},
+        {"n_neighbors": whole(3, 200, log=True), "weights": ["uniform", "distance"]},
         scale=True,
         threads="n_jobs",
         seed=None,
@@ -212,7 +214,7 @@ TABLE: Mapping[str, Registered] = {
         "sklearn.naive_bayes",
         "GaussianNB",
         "one_hot",
-        {"var_smoothing": _real(1e-6, 1.0, log=True), "class_weight": _CLASS_WEIGHT},
+        {"var_smoothing": real(1e-6, 1.0, log=True), "class_weight": _CLASS_WEIGHT},
         # the library's 1e-9 is below the rounding of float32, and a 0/1 column that is constant
         # within a class would outvote all others
         {"var_smoothing": 0.001},

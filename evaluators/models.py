@@ -16,8 +16,10 @@ from evaluators.errors import ModelError
 from evaluators.failures import classify_failure
 from evaluators.fold_model import DecisionModel, FoldModel, ProbabilityModel
 from evaluators.model_table import OWN_CLASS_WEIGHTS, RIVALS, TABLE, Registered
+from evaluators.number_model import NumberModel
 from evaluators.preprocess import AsItIs, Encoded, Table, View
 from evaluators.recipe import ModelRecipe
+from evaluators.regressor_table import INSTEAD, REGRESSORS
 from evaluators.resampling import NONE, NOTHING, Resampler, Resampling
 from evaluators.resampling import load_library as load_resampling
 from evaluators.types import Column, Ints
@@ -46,18 +48,22 @@ __all__ = [
 #: Parameters of a configuration that are for us and not for its estimator.
 _OURS = ("class_weight", "resample", "resample_ratio")
 
+#: The registered models; True: those of a numeric target.
+_TABLES = {False: TABLE, True: REGRESSORS}
+
 #: HistGradientBoosting takes a column as categorical up to so many levels.
 _MOST_BINS = 255
 
 
-def registered() -> tuple[str, ...]:
-    """The names of the registered models."""
-    return tuple(TABLE)
+def registered(regression: bool = False) -> tuple[str, ...]:
+    """The names of the registered models, of classes or of numbers."""
+    return tuple(_TABLES[regression])
 
 
-def default_space(estimator: str) -> dict[str, Any]:
+def default_space(estimator: str, regression: bool = False) -> dict[str, Any]:
     """The documented search space in the spec's syntax; empty for the user's own code."""
-    return deepcopy(dict(TABLE[estimator].space)) if estimator in TABLE else {}
+    table = _TABLES[regression]
+    return deepcopy(dict(table[estimator].space)) if estimator in table else {}
 
 
 def default_params(estimator: str) -> dict[str, Any]:
@@ -72,26 +78,29 @@ def make_recipe(
     class_weight: object,
     folder: Path,
     resampling: Resampling = NOTHING,
+    regression: bool = False,
 ) -> ModelRecipe:
     """A recipe whose model exists and can be weighed as asked.
 
     ``folder`` is where relative files are looked for.
 
     Raises:
-        ModelError: an unknown name, a missing extra, no model, class weights it cannot take.
+        ModelError: an unknown name, one of the other task, a missing extra, no model, class
+            weights it cannot take.
         CodeError: the reference leads nowhere, or its file fails.
     """
     check_class_weight(class_weight)
-    if estimator in TABLE:
-        _check_extra(estimator)
-        recipe = ModelRecipe(name, estimator, dict(params), class_weight, None, resampling)
+    asked = dict(params), class_weight
+    if estimator in _TABLES[regression]:
+        recipe = ModelRecipe(name, estimator, *asked, None, resampling, regression)
+        _check_extra(_entry(recipe), estimator)
         _check_weighing(recipe, recipe.params)
         return recipe
     if ":" not in estimator and not estimator.endswith(".py"):
-        raise ModelError(_unknown_model(estimator))
+        raise ModelError(_unknown_model(estimator, regression))
     target = load_object(estimator, folder)
-    check_target(target, estimator)
-    return ModelRecipe(name, estimator, dict(params), class_weight, target, resampling)
+    check_target(target, estimator, regression)
+    return ModelRecipe(name, estimator, *asked, target, resampling, regression)
 
 
 def check_params(recipe: ModelRecipe, names: Iterable[str]) -> list[str]:
@@ -99,12 +108,12 @@ def check_params(recipe: ModelRecipe, names: Iterable[str]) -> list[str]:
     names = [name for name in names if name not in _OURS]
     if recipe.target is not None:
         return unknown_names(recipe.target, recipe.params, names)
-    entry = TABLE[recipe.estimator]
-    shown = inspect.signature(_factory(recipe.estimator)).parameters.values()
+    entry = _entry(recipe)
+    shown = inspect.signature(_factory(recipe)).parameters.values()
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     known = {each.name for each in shown if each.kind not in variable} | set(entry.also)
     if recipe.estimator == "xgboost":  # its signature shows a few, its base class the others
-        known |= set(_factory("xgboost")().get_params())
+        known |= set(_factory(recipe)().get_params())
     return [
         f"{recipe.estimator} has no parameter {name!r}{nearest(name, known)}"
         for name in names
@@ -116,7 +125,7 @@ def load_library(recipe: ModelRecipe) -> None:
     """Import what a model needs, so that its first fit is not charged for it."""
     load_resampling(recipe.resampling)
     if recipe.target is None:
-        _factory(recipe.estimator)
+        _factory(recipe)
 
 
 def misfits(
@@ -129,8 +138,9 @@ def misfits(
             class_weights(weight, classes)
         except ModelError as error:
             problems.append(str(error))
-    if weighted_rows and recipe.target is None and not TABLE[recipe.estimator].weighs_rows:
-        able = ", ".join(name for name, entry in TABLE.items() if entry.weighs_rows)
+    if weighted_rows and recipe.target is None and not _entry(recipe).weighs_rows:
+        table = _TABLES[recipe.regression]
+        able = ", ".join(name for name, entry in table.items() if entry.weighs_rows)
         problems.append(f"{recipe.estimator} cannot weigh rows ($.data.weight_column); can: {able}")
     return problems
 
@@ -144,28 +154,24 @@ def build(
     *,
     threads: int,
     seed: int,
-) -> FoldModel:
+) -> FoldModel | NumberModel:
     """An unfitted model for one fold: resampling, view of the data, estimator, class weights.
 
     ``params`` are the configuration's; they win over the recipe's, which win over ours. A
     ``class_weight`` among them counts where the recipe fixes none. ``target_train`` says which
-    classes the training rows hold.
+    classes the training rows hold. Without ``classes`` the target is a number.
 
     Raises:
         ModelError: fewer than two classes to learn, a model or class weight that cannot be used.
         Exception: whatever the user's code raises when its model is made.
     """
+    if not classes:
+        whole = {**recipe.params, **params}
+        model, view, rows, _, fit_keywords = _made(recipe, whole, columns, threads, seed)
+        return NumberModel(recipe.estimator, model, view, threads, rows, fit_keywords)
     present = _present(target_train)
     given, weight, (method, ratio) = _merged(recipe, params)
-    fit_keywords: dict[str, Any] = {}
-    if recipe.target is not None:
-        model = make_model(recipe.target, given, recipe.estimator, threads=threads, seed=seed)
-        view = _user_view(model, columns)
-        rows, by_parameter = weight_route(model)
-    else:
-        model, view, fit_keywords = _registered(recipe, given, columns, threads, seed)
-        rows = "sample_weight" if TABLE[recipe.estimator].weighs_rows else None
-        by_parameter = None
+    model, view, rows, by_parameter, fit_keywords = _made(recipe, given, columns, threads, seed)
     weights = class_weights(weight, classes)
     if weights is not None and rows is None and by_parameter is None:
         raise ModelError(f"{recipe.estimator} can weigh neither rows nor classes")
@@ -198,35 +204,58 @@ def _merged(
     return given, weight, resampling
 
 
-def _registered(
+def _made(
     recipe: ModelRecipe,
     given: Mapping[str, Any],
     columns: Sequence[Column],
     threads: int,
     seed: int,
-) -> tuple[Estimator, View, dict[str, Any]]:
-    """A registered model, how it sees the data, and further keywords of its ``fit``."""
-    entry = TABLE[recipe.estimator]
+) -> tuple[Estimator, View, str | None, str | None, dict[str, Any]]:
+    """A model, how it sees the data, the keyword of ``fit`` that weighs rows, the parameter that
+    weighs classes, and further keywords of ``fit``.
+    """
+    if recipe.target is not None:
+        model = make_model(
+            recipe.target, given, recipe.estimator, threads=threads, seed=seed,
+            regression=recipe.regression,
+        )  # fmt: skip
+        return model, _user_view(model, columns), *weight_route(model), {}
+    entry = _entry(recipe)
     params = _with_ours(entry, given, threads, seed)
     fit_keywords = _tell_categories(recipe.estimator, params, columns)
-    return _factory(recipe.estimator)(**params), _registered_view(entry, columns), fit_keywords
+    rows = "sample_weight" if entry.weighs_rows else None
+    model, view = _factory(recipe)(**params), _registered_view(entry, columns)
+    return model, view, rows, None, fit_keywords
 
 
-def _unknown_model(estimator: str) -> str:
-    """The message for a name that is not registered."""
+def _entry(recipe: ModelRecipe) -> Registered:
+    """What the table says of a registered model."""
+    return _TABLES[recipe.regression][recipe.estimator]
+
+
+def _unknown_model(estimator: str, regression: bool) -> str:
+    """The message for a name that is not registered, or for the other task only."""
     module, dot, name = estimator.rpartition(".")
     if dot and module:
         return f'no model {estimator!r}; did you mean "{module}:{name}"?'
+    table = _TABLES[regression]
+    if estimator in _TABLES[not regression]:
+        one, other = ("numbers", "classes") if regression else ("classes", "numbers")
+        guess = INSTEAD.get(estimator, "logistic_regression")
+        return (
+            f"{estimator} is for a target of {other}, and this one has {one}; did you mean "
+            f"{guess!r}? ({', '.join(table)})"
+        )
     return (
-        f"no model {estimator!r}{nearest(estimator, TABLE)} "
-        f'(registered: {", ".join(TABLE)}; or "module:Class", "file.py:function")'
+        f"no model {estimator!r}{nearest(estimator, table)} "
+        f'(registered: {", ".join(table)}; or "module:Class", "file.py:function")'
     )
 
 
-def _check_extra(estimator: str) -> None:
+def _check_extra(entry: Registered, estimator: str) -> None:
     """Say how to install a model's optional dependency where it is missing."""
-    extra = TABLE[estimator].extra
-    if extra is not None and importlib.util.find_spec(TABLE[estimator].module) is None:
+    extra = entry.extra
+    if extra is not None and importlib.util.find_spec(entry.module) is None:
         raise ModelError(f'{estimator} is not installed: pip install "quintain[{extra}]"')
 
 
@@ -236,7 +265,7 @@ def _check_weighing(recipe: ModelRecipe, params: Mapping[str, Any]) -> None:
     weight = params.get("class_weight") if weight is None else weight
     if weight is None:
         return
-    if recipe.target is None and not TABLE[recipe.estimator].weighs_classes:
+    if recipe.target is None and not _entry(recipe).weighs_classes:
         able = ", ".join(name for name, entry in TABLE.items() if entry.weighs_classes)
         raise ModelError(f"{recipe.estimator} cannot weigh classes; these can: {able}")
     for own in OWN_CLASS_WEIGHTS:
@@ -244,10 +273,10 @@ def _check_weighing(recipe: ModelRecipe, params: Mapping[str, Any]) -> None:
             raise ModelError(f"class_weight and {own} would both weigh classes; leave one out")
 
 
-def _factory(estimator: str) -> Target:
+def _factory(recipe: ModelRecipe) -> Target:
     """The class of a registered model, imported now."""
-    _check_extra(estimator)
-    entry = TABLE[estimator]
+    entry = _entry(recipe)
+    _check_extra(entry, recipe.estimator)
     return getattr(importlib.import_module(entry.module), entry.factory)
 
 

@@ -20,6 +20,7 @@ class ModelRecipe:
             a recipe, the target is carried by cloudpickle and by value where it comes from a
             file: Ray and multiprocessing have picklers of their own, which know nothing of it.
         resampling: of the training rows, as far as it is fixed.
+        regression: whether it is to predict a number.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ModelRecipe:
     class_weight: object = None
     target: Target = None
     resampling: Resampling = NOTHING
+    regression: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with the target packed."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from evaluators.columns import encode, matrix
 from evaluators.crossval import Assignment, outputs
-from evaluators.errors import DataError
+from evaluators.errors import DataError, ModelError
 from evaluators.models import build
 from evaluators.prior import corrected
 from evaluators.scoring import labels_of
@@ -17,11 +17,11 @@ from evaluators.types import Column, Configuration, Dataset, Floats, ScoreKind
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedModel:
-    """A model that takes the table as the user has it and answers in the user's labels.
+    """A model that takes the table as the user has it and answers in the user's labels, or numbers.
 
     Attributes:
         model: the fitted estimator, preprocessing included; it takes encoded matrices.
-        classes: labels by code; in binary data the second is the positive class.
+        classes: labels by code; in binary data the second is the positive class. None of numbers.
         threshold: binary data is labelled positive where the model's own output (``outputs``) is
             above it; None for the default. It is the one a trial records, on the same scale.
     """
@@ -35,8 +35,10 @@ class FittedModel:
         return f"<FittedModel {self.model!r:.60} on {len(self.columns)} columns>"
 
     def predict(self, frame: pd.DataFrame) -> Any:
-        """(rows,) labels as text, at ``threshold``."""
+        """(rows,) labels as text, at ``threshold``; float64 where the target is a number."""
         output, kind = self.outputs(frame)
+        if kind == "value":
+            return output
         return np.asarray(self.classes, dtype=object)[labels_of(output, kind, self.threshold)]
 
     def predict_proba(self, frame: pd.DataFrame) -> Floats:
@@ -44,13 +46,19 @@ class FittedModel:
 
         Class weights and resampling are taken out of them again (``evaluators.prior``), so they
         are not what labels are cut by.
+
+        Raises:
+            ModelError: the target is a number, or the model gives no probabilities.
         """
+        if not hasattr(self.model, "predict_proba"):
+            what = "decision values" if self.classes else "numbers"
+            raise ModelError(f"this model gives {what} and no probabilities")
         return corrected(self.model.predict_proba(self._encoded(frame)), self.model.log_prior_shift)
 
     def outputs(self, frame: pd.DataFrame) -> tuple[Floats, ScoreKind]:
         """What the model itself says, as out-of-fold outputs are recorded, and how to read it.
 
-        (rows,) of the positive class if binary, else (rows, classes).
+        (rows,) of the positive class if binary, or of numbers, else (rows, classes).
         """
         return outputs(self.model, self._encoded(frame), len(self.classes))
 

@@ -206,8 +206,8 @@ def _unused_groups(dataset: Dataset) -> tuple[Warned, ...]:
         Warned(
             "group_column_ignored",
             f"{name!r} has {groups} values of {mean:.1f} rows each, which share their "
-            f"{dataset.answer}s more than by chance: if a new row will bring a new {name}, set data.group_column = "
-            f"{json.dumps(name)}, or scores flatter",
+            f"{dataset.answer}s more than by chance: if a new row will bring a new {name}, set "
+            f"data.group_column = {json.dumps(name)}, or scores flatter",
             mean,
         )
         for name, groups, mean in found

@@ -20,14 +20,14 @@ _THREADS = next(group for group in RIVALS if "n_jobs" in group)
 _SEEDS = next(group for group in RIVALS if "random_state" in group)
 
 
-def check_target(target: Target, reference: str) -> None:
+def check_target(target: Target, reference: str, regression: bool = False) -> None:
     """Refuse what can be no model, as far as can be told without calling it.
 
     Raises:
         ModelError: not a class, a function or a model; or a class without the methods.
     """
     if isinstance(target, type) or _is_ready(target):
-        check_methods(target, reference)
+        check_methods(target, reference, regression)
     elif not callable(target):
         raise ModelError(
             f"{reference} is a {type(target).__name__}; "
@@ -35,16 +35,24 @@ def check_target(target: Target, reference: str) -> None:
         )
 
 
-def check_methods(model: Estimator, reference: str) -> None:
+def check_methods(model: Estimator, reference: str, regression: bool = False) -> None:
     """Refuse a model that cannot be fitted or cannot score rows.
 
     Raises:
-        ModelError: without ``fit``, or without both ``predict_proba`` and ``decision_function``.
+        ModelError: without ``fit`` or ``predict``; or, for classes, without both ``predict_proba``
+            and ``decision_function``; or, for a numeric target, one of scikit-learn's classifiers.
     """
     what = model.__name__ if isinstance(model, type) else type(model).__name__
     for method in ("fit", "predict"):
         if not callable(getattr(model, method, None)):
             raise ModelError(f"{reference}: {what} has no method {method}")
+    if regression:
+        if _is_classifier(model):
+            raise ModelError(
+                f"{reference}: {what} is a classifier, and the target is a number: name a "
+                f'regressor, or set data.task = "classification"'
+            )
+        return
     if not any(hasattr(model, name) for name in ("predict_proba", "decision_function")):
         raise ModelError(
             f"{reference}: {what} has neither predict_proba nor decision_function; rows are "
@@ -53,7 +61,13 @@ def check_methods(model: Estimator, reference: str) -> None:
 
 
 def make_model(
-    target: Target, params: Mapping[str, Any], reference: str, *, threads: int, seed: int
+    target: Target,
+    params: Mapping[str, Any],
+    reference: str,
+    *,
+    threads: int,
+    seed: int,
+    regression: bool = False,
 ) -> Estimator:
     """A new unfitted model with these parameters.
 
@@ -70,7 +84,7 @@ def make_model(
         if not hasattr(target, "get_params"):  # else what was left open shows afterwards
             called = {**_left_open(target, threads, seed), **called}
         model = target(**called)
-    check_methods(model, reference)
+    check_methods(model, reference, regression)
     if rest:
         if not hasattr(model, "set_params"):
             raise ModelError(
@@ -143,6 +157,18 @@ def weight_route(model: Estimator) -> tuple[str | None, str | None]:
         rows = f"{prefix}sample_weight"
     parameters = final.get_params(deep=False) if hasattr(final, "get_params") else {}
     return rows, f"{prefix}class_weight" if "class_weight" in parameters else None
+
+
+def _is_classifier(model: Estimator) -> bool:
+    """Whether a class or a model says that it gives labels."""
+    from sklearn.base import ClassifierMixin, is_classifier
+
+    if isinstance(model, type):
+        return issubclass(model, ClassifierMixin)
+    try:
+        return bool(is_classifier(model))
+    except (AttributeError, TypeError):  # no scikit-learn estimator: nothing is said
+        return False
 
 
 def _is_ready(target: Target) -> bool:

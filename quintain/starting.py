@@ -15,7 +15,7 @@ def write_starting_spec(data: str, target: str, output: Path | None, *, force: b
         QuintainError: the spec's file exists and ``force`` is not given.
     """
     here = Path.cwd()
-    load(data, target, folder=here)
+    regression = load(data, target, folder=here).regression
     frame, _ = read_frame(data, here)
     stem = Path(data.rsplit("/", 1)[-1]).name.split(".")[0] or "sweep"
     path = output or Path(f"{stem}.toml")
@@ -25,7 +25,8 @@ def write_starting_spec(data: str, target: str, output: Path | None, *, force: b
     source = data
     if "://" not in data and path.resolve().parent != here:
         source = str((here / data).resolve())
-    text = write_spec(source, target, [str(name) for name in frame.columns], path)
+    names = [str(name) for name in frame.columns]
+    text = write_spec(source, target, names, path, regression=regression)
     aside = path.with_name(path.name + ".part")
     aside.write_text(text, encoding="utf-8")
     aside.replace(path)

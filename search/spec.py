@@ -61,6 +61,10 @@ class Data(Section):
         '"module:function" or "file.py:function"'
     )
     target: Text | None = Field(default=None, description="the column to predict")
+    task: Annotated[
+        Literal["auto", "classification", "regression"],
+        word("a task", ("auto", "classification", "regression")),
+    ] = Field(default="auto", description="whether the target is a label or a number")
     positive: JsonScalar = Field(default=None, description="the label of the positive class")
     drop: tuple[Text, ...] = Field(default=(), description="columns to leave out")
     group_column: Text | None = Field(
@@ -232,6 +236,7 @@ class Spec(Section):
         description="at least one [[model]] with an estimator"
     )
     _folder: Path = PrivateAttr(Path())
+    _written: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -244,7 +249,19 @@ class Spec(Section):
         if self.evaluate.splitter != "auto":
             return self.evaluate.splitter
         by_column = {"group": self.data.group_column, "time": self.data.time_column}
-        return next((word for word, column in by_column.items() if column), "stratified")
+        otherwise = "plain" if self.data.task == "regression" else "stratified"
+        return next((word for word, column in by_column.items() if column), otherwise)
+
+    def as_regression(self) -> "Spec":
+        """The same spec for a target that has turned out to be a number: other default spaces.
+
+        Raises:
+            SpecError: what was written is wrong beside those.
+        """
+        if self.data.task == "regression":
+            return self
+        data = {**self._written.get("data", {}), "task": "regression"}
+        return read_spec({**self._written, "data": data}).in_folder(self.folder)
 
     def in_folder(self, folder: Path) -> Self:
         """The same spec with its relative paths starting at ``folder``."""
@@ -271,8 +288,8 @@ def read_spec(source: Path | str | Mapping[str, Any]) -> Spec:
         given, folder = source, Path()
     else:
         given, folder = read_tree(Path(source)), Path(source).parent
-    tree, problems = json_tree(given)
-    tree = with_defaults(tree)
+    written, problems = json_tree(given)
+    tree = with_defaults(written)
     try:
         spec: Spec | None = Spec.model_validate(tree)
     except ValidationError as error:
@@ -287,6 +304,7 @@ def read_spec(source: Path | str | Mapping[str, Any]) -> Spec:
     problems |= {place: broken[place] for place in broken if place not in problems}
     if problems or spec is None:
         raise SpecError([f"{path(place)}: {problems[place]}" for place in problems])
+    spec._written = written
     return spec.in_folder(folder)
 
 

@@ -15,10 +15,12 @@ def with_defaults(tree: Mapping[str, Any]) -> dict[str, Any]:
     blocks = tree.get("model")
     if not isinstance(blocks, list):
         return dict(tree)
-    return {**tree, "model": [_filled(block) for block in blocks]}
+    data = tree.get("data")
+    regression = isinstance(data, Mapping) and data.get("task") == "regression"
+    return {**tree, "model": [_filled(block, regression) for block in blocks]}
 
 
-def _filled(block: object) -> object:
+def _filled(block: object, regression: bool) -> object:
     if not isinstance(block, Mapping) or not isinstance(block.get("estimator"), str):
         return block
     filled = dict(block)
@@ -27,16 +29,19 @@ def _filled(block: object) -> object:
         filled["name"] = slug(estimator.rpartition(":")[2])
     if filled.get("space") is None and not is_reference(estimator):
         filled.pop("space", None)
-        default = _default_space(estimator)
+        default = _default_space(estimator, regression)
         if default is not None:
             filled["space"] = _without_given(default, _given(filled))
     return filled
 
 
-def _default_space(estimator: str) -> dict[str, Any] | None:
+def _default_space(estimator: str, regression: bool) -> dict[str, Any] | None:
+    """That of the task, or of the other one: whether it fits is told once the data is read."""
     from evaluators.models import default_space, registered  # heavy, and specs are read often
 
-    return default_space(estimator) if estimator in registered() else None
+    tasks = (regression, not regression)
+    task = next((task for task in tasks if estimator in registered(task)), None)
+    return None if task is None else default_space(estimator, task)
 
 
 def _given(block: Mapping[str, Any]) -> dict[str, Any]:

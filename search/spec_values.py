@@ -151,7 +151,7 @@ def slug(text: str) -> str:
 
 
 def _splitter(value: object) -> object:
-    words = ("auto", "stratified", "group", "time")
+    words = ("auto", "stratified", "plain", "group", "time")
     if value in words or is_reference(value):
         return value
     raise refused(f'{unknown(value, words, "a splitter")}, "module:Class", "file.py:Class"')
@@ -160,7 +160,7 @@ def _splitter(value: object) -> object:
 def _estimator(value: object) -> object:
     from evaluators.models import registered  # the models' room is heavy, and specs are read often
 
-    names = registered()
+    names = tuple(dict.fromkeys((*registered(), *registered(regression=True))))
     if value in names or is_reference(value):
         return value
     code = '"module:Class", "file.py:function"'

@@ -62,24 +62,55 @@ estimator = "logistic_regression"
 # C = {{ float = [0.001, 100.0], log = true }}
 """
 
+#: What reads otherwise where the target is a number; lines are told by how they begin.
+_OF_NUMBERS = {
+    "# positive =": '# task = "auto"               # it reads as a number; or "classification"',
+    "# test_size =": '# test_size = "auto"          # 0.2 if 100 rows land in it; or false',
+    "# metric =": '# metric = "r2"               # or rmse, mae, any scorer of scikit-learn',
+    "# metrics =": '# metrics = ["rmse"]          # recorded beside it; default: a standard set',
+    "# folds =": "# folds = 5",
+    "# splitter =": '# splitter = "auto"           # plain; group or time by the columns above',
+    "# class_weight =": None,
+    "# resample =": None,
+    'estimator = "logistic_regression"': 'estimator = "ridge"',
+    "# C =": "# alpha = {{ float = [0.01, 10000.0], log = true }}",
+}
 
-def write_spec(source: str, target: str, columns: Sequence[str], path: str | Path) -> str:
+
+def write_spec(
+    source: str,
+    target: str,
+    columns: Sequence[str],
+    path: str | Path,
+    *,
+    regression: bool = False,
+) -> str:
     """The text of a spec for ``source``, to be saved at ``path``: eight lines without their #.
 
     Nothing is read or written. ``columns`` are those of the data, named in a comment. A relative
     ``source`` is one of the current folder, and is written relative to the spec's. The sweep is
-    named after the spec's file.
+    named after the spec's file. ``regression``: the target is a number.
     """
     file = Path(path)
     features = [column for column in columns if column != target]
     more = len(features) - _COLUMNS_SHOWN
     named = [_quoted(column) for column in features[:_COLUMNS_SHOWN]]
-    return _TEXT.format(
+    return (_for_numbers(_TEXT) if regression else _TEXT).format(
         name=_quoted(slug(file.stem) or "sweep"),
         source=_quoted(_seen_from(file.parent, source)),
         target=_quoted(target),
         columns=", ".join([*named, f"and {more} more"] if more > 0 else named),
     )
+
+
+def _for_numbers(text: str) -> str:
+    """The text's lines, each replaced or left out as ``_OF_NUMBERS`` says."""
+    lines = []
+    for line in text.splitlines():
+        start = next((start for start in _OF_NUMBERS if line.startswith(start)), None)
+        told = line if start is None else _OF_NUMBERS[start]
+        lines += [] if told is None else [told]
+    return "\n".join(lines) + "\n"
 
 
 def _seen_from(folder: Path, source: str) -> str:
