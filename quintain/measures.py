@@ -57,6 +57,7 @@ class _Asked:
         self.spec = spec
         self.evaluate = spec.evaluate
         self.binary = dataset.binary
+        self.regression = dataset.regression
         self.classes = len(dataset.classes)
         self.share = float(dataset.target.mean()) if dataset.binary else None
         self.problems: list[str] = []
@@ -66,6 +67,12 @@ class _Asked:
     def _costs(self, dataset: Dataset) -> Costs | None:
         """The matrix; of ones where the spec's is wrong, so that nothing else is blamed for it."""
         if self.evaluate.costs is None:
+            return None
+        if self.regression:
+            self.problems.append(
+                "$.evaluate.costs: the target is a number, and costs are of wrong labels: leave "
+                "them out"
+            )
             return None
         try:
             return cost_matrix(self.evaluate.costs, dataset.classes)
@@ -77,8 +84,8 @@ class _Asked:
         """A metric by the name that stands at ``at``; None with a problem."""
         try:
             return resolve(
-                name, binary=self.binary, direction=direction, folder=self.spec.folder,
-                costs=self.costs,
+                name, binary=self.binary, regression=self.regression, direction=direction,
+                folder=self.spec.folder, costs=self.costs,
             )  # fmt: skip
         except QuintainError as error:
             self.problems.append(f"{at}: {error}")
@@ -90,12 +97,14 @@ class _Asked:
         Costs name the metric that counts them.
         """
         evaluate = self.evaluate
-        name = evaluate.metric or default_metric(self.share, self.binary)
+        name = evaluate.metric or default_metric(self.share, self.binary, self.regression)
         yield "$.evaluate.metric", name, evaluate.direction, evaluate.metric is not None
-        others = standard_set(self.binary) if evaluate.metrics is None else evaluate.metrics
+        others = evaluate.metrics
+        if others is None:
+            others = standard_set(self.binary, self.regression)
         for number, other in enumerate(others):
             yield f"$.evaluate.metrics[{number}]", other, None, evaluate.metrics is not None
-        if evaluate.costs is not None:
+        if self.costs is not None:
             yield "$.evaluate.costs", "cost", None, True
 
     def metrics(self) -> dict[str, Metric]:
@@ -112,10 +121,11 @@ class _Asked:
         """Where labels are cut, and by that what ranks trials."""
         written = self.evaluate.threshold
         if written != "auto" and not self.binary:
-            self.problems.append(
-                f"$.evaluate.threshold: there are {self.classes} classes, and a threshold is for "
-                "two: the class with the highest output wins; leave it out"
-            )
+            what = f"there are {self.classes} classes, and a threshold is for two: the class with "
+            what += "the highest output wins"
+            if self.regression:
+                what = "the target is a number, and a threshold is for two classes"
+            self.problems.append(f"$.evaluate.threshold: {what}; leave it out")
         every = tuple(metrics.values())
         if self.problems or not self.binary:
             return Measures(every)

@@ -28,6 +28,7 @@ from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, ScoreKind, Split, Warned
 from quintain.locking import Division, divide
 from quintain.measures import Measures, measures
+from quintain.tasks import misplaced, seems_regression, settled
 from search.errors import SpecError
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
@@ -103,6 +104,8 @@ class Prepared:
             "direction": self.objective.direction,
             "threshold": self.assignment.cut,
             "tuned_for": None if self.assignment.tune is None else self.assignment.tune.name,
+            "task": "regression" if data.regression else "classification",
+            "target": spec.data.target or "target",
             "positive": data.classes[1] if data.binary else None,
             "positive_share": self.positive_share,
             "classes": list(data.classes),
@@ -137,7 +140,7 @@ def prepare(
         store: whose hold-outs are kept back from the search; it is only read.
         header: of the sweep, where it is there already, see ``quintain.locking.divide``.
     """
-    recipes, whole, measured = _resolved(spec, data)
+    spec, recipes, whole, measured = _resolved(spec, data)
     division = divide(spec, whole, store, header)
     dataset = division.development
     _check_weights(spec, recipes, dataset)
@@ -160,28 +163,31 @@ def prepare(
     )  # fmt: skip
 
 
-def _resolved(spec: Spec, data: Any) -> tuple[dict[str, ModelRecipe], Dataset, Measures]:
-    """Models, rows and metrics; what is wrong with each of them is told together."""
+def _resolved(spec: Spec, data: Any) -> tuple[Spec, dict[str, ModelRecipe], Dataset, Measures]:
+    """The spec as the target settles it, models, rows, metrics; all problems are told together."""
     problems: list[str] = []
     recipes: dict[str, ModelRecipe] = {}
     measured = Measures(())
     try:
-        recipes = _recipes(spec)
-    except SpecError as error:
-        problems += error.problems
-    try:
         whole = read_data(spec, data)
     except QuintainError as error:
-        if not problems:
-            raise
-        raise SpecError([*problems, f"$.data: {error}"]) from error
+        try:
+            _recipes(spec, seems_regression(spec))
+        except SpecError as wrong:
+            raise SpecError([*wrong.problems, f"$.data: {error}"]) from error
+        raise
+    spec = settled(spec, whole)
+    try:
+        recipes = _recipes(spec, whole.regression)
+    except SpecError as error:
+        problems += error.problems
     try:
         measured = measures(spec, whole)
     except SpecError as error:
         problems += error.problems
     if problems:
         raise SpecError(problems)
-    return recipes, whole, measured
+    return spec, recipes, whole, measured
 
 
 def _grid_warnings(spec: Spec) -> list[Warned]:
@@ -213,7 +219,7 @@ def read_data(spec: Spec, data: Any = None) -> Dataset:
     return load(
         part.source if data is None else data, part.target, positive=part.positive,
         drop=tuple(part.drop), group_column=part.group_column, time_column=part.time_column,
-        weight_column=part.weight_column, folder=spec.folder, rows=part.rows,
+        weight_column=part.weight_column, folder=spec.folder, rows=part.rows, task=part.task,
     )  # fmt: skip
 
 
@@ -238,7 +244,7 @@ def _check_weights(spec: Spec, recipes: Mapping[str, ModelRecipe], dataset: Data
     """Refuse class weights of no class of the data, and weighted rows where nothing has a use."""
     space, problems = space_of(spec), []
     for position, block in enumerate(spec.model):
-        weights: list[object] = [block.fixed_class_weight]
+        weights: list[object] = [None if dataset.regression else block.fixed_class_weight]
         for parameter in space.models[block.name]:
             if parameter.name == "class_weight" and isinstance(parameter.domain, Choice):
                 weights += parameter.domain.options
@@ -270,16 +276,16 @@ def _check_outputs(
     check_output(objective, kinds, measured.cut)
 
 
-def _recipes(spec: Spec) -> dict[str, ModelRecipe]:
+def _recipes(spec: Spec, regression: bool) -> dict[str, ModelRecipe]:
     """Every model of the spec, its parameters checked; all problems at once."""
-    problems, recipes = [], {}
+    problems, recipes = list(misplaced(spec)) if regression else [], {}
     space = space_of(spec)
     for position, block in enumerate(spec.model):
         at = f"$.model[{position}]"
         try:
             recipe = make_recipe(
                 block.name, block.estimator, block.params, block.fixed_class_weight, spec.folder,
-                Resampling(block.fixed_resample, block.fixed_ratio),
+                Resampling(block.fixed_resample, block.fixed_ratio), regression,
             )  # fmt: skip
         except QuintainError as error:
             problems.append(f"{at}.estimator: {error}")

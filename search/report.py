@@ -99,6 +99,8 @@ def report_text(view: SweepView, width: int = 80) -> str:
 def _classes(view: SweepView) -> Text:
     """The first line of every output."""
     header = view.header
+    if header.get("task") == "regression":
+        return _line("target", f"{header.get('target')} (regression)")
     if view.positive is None:
         names = [str(name) for name in header.get("classes", ())]
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
