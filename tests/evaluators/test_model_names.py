@@ -21,6 +21,7 @@ from evaluators.models import (
     make_recipe,
     registered,
 )
+from evaluators.regressor_table import REGRESSORS
 from evaluators.types import Column
 
 ROOT = Path(__file__).parents[2]
@@ -180,14 +181,27 @@ def test_docs_table_is_the_registry():
         held = ", ".join(f"`{each}`" for each in (entry.threads, entry.seed) if each)
         rows.append(f"| `{name}` | {', '.join(seen)} | {ours or '-'} | {weighed} | {held or '-'} |")
     assert found[: len(rows)] == rows
+    of_numbers = []
+    for name, entry in REGRESSORS.items():
+        seen = ["codes" if entry.view == "codes" else "0/1 columns"]
+        seen += ["scaled"] * entry.scale + ["sparse if it pays"] * entry.sparse
+        ours = ", ".join(f"`{key} = {_toml(value)}`" for key, value in entry.params.items())
+        held = ", ".join(f"`{each}`" for each in (entry.threads, entry.seed) if each)
+        of_numbers.append(
+            f"| `{name}` | `{entry.factory}` | {', '.join(seen)} | {ours or '-'} | {held or '-'} |"
+        )
+    assert found[len(rows) :][: len(of_numbers)] == of_numbers
 
 
 def test_docs_spaces_are_the_default_spaces():
     """The TOML of docs/models.md reads as the default spaces, model by model."""
     text = (ROOT / "docs" / "models.md").read_text()
-    blocks = tomllib.loads(text.split("```toml\n")[1].split("```")[0])["model"]
-    written = {block["estimator"]: block.get("space", {}) for block in blocks}
-    assert written == {name: default_space(name) for name in registered()}
+    for regression in (False, True):
+        part = text.split("```toml\n")[1 + regression].split("```")[0]
+        blocks = tomllib.loads(part)["model"]
+        written = {block["estimator"]: block.get("space", {}) for block in blocks}
+        names = registered(regression)
+        assert written == {name: default_space(name, regression) for name in names}
 
 
 def test_recipe_of_a_registered_model_travels():
