@@ -43,14 +43,14 @@ def on_common_rows(
         places: of each row of the other dataset in the dataset of ``one``, as by ``places_in``.
 
     Raises:
-        DataError: they share no row, or one row has two classes.
+        DataError: they share no row, or one row has two targets.
     """
     moved = replace(other, rows=places[other.rows])
     in_one, in_other = np.isin(one.rows, moved.rows), np.isin(moved.rows, one.rows)
     if not in_one.any():
         raise DataError("they were not scored on any row in common")
     first, second = _kept(one, in_one), _kept(moved, in_other)
-    target = np.full(1 + int(first.rows.max()), -1)
+    target = np.zeros(1 + int(first.rows.max()), first.target.dtype)
     target[first.rows] = first.target
     if not np.array_equal(target[second.rows], second.target):
         raise DataError("their rows are the same and their targets differ")

@@ -178,7 +178,7 @@ def _must_be_on_the_same_data(one: _Side, other: _Side) -> None:
 
 
 def _words(classes: Sequence[str]) -> str:
-    return ", ".join(classes)
+    return ", ".join(classes) or "numbers"
 
 
 def _compared(store: Records, one: _Side, other: _Side, name: str, data: Any) -> Comparison:
@@ -240,8 +240,11 @@ def _metric(name: str, first: "Prepared", second: "Prepared") -> "Metric":
     found = []
     for each in (first, second):
         known = {metric.name: metric for metric in each.assignment.metrics}
-        binary, folder = each.dataset.binary, each.spec.folder
-        found.append(known.get(base) or resolve(base, binary=binary, folder=folder))
+        data, folder = each.dataset, each.spec.folder
+        found.append(
+            known.get(base)
+            or resolve(base, binary=data.binary, regression=data.regression, folder=folder)
+        )
     metric = found[0]
     if metric.name == "cost" and first.spec.evaluate.costs != second.spec.evaluate.costs:
         raise QuintainError(
