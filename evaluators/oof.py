@@ -1,9 +1,9 @@
 """Out-of-fold outputs, small enough to keep for every trial.
 
-One output becomes 16 bits, or 13 of them once a trial has 50,000: at most 2 bytes an output after
-compression, the rows' positions and folds included, on tables of that size. Nothing that is read
-off the outputs later suffers: ROC AUC moves by less than 1e-4, and the labels of binary data are
-exactly the same.
+One output becomes 16 bits, or 12 of them once a trial has 50,000 (13 where a row has several): at
+most 2 bytes an output after compression, the rows' positions and folds included, on tables of that
+size. Nothing that is read off the outputs later suffers: ROC AUC moves by less than 1e-4, and the
+labels of binary data are exactly the same.
 
 Outputs are the model's own, for whatever shares of the classes it learnt; each fold's
 ``log_prior_shift`` stands beside them.
@@ -37,9 +37,10 @@ MAGIC = b"quintain-oof-1\n"
 #: Codes of what has no place on the scale: -inf (probability 0), +inf (probability 1), NaN.
 LOWEST, HIGHEST, MISSING = 0, 65_534, 65_535
 
-#: Steps of the scale, below and from ``MANY`` outputs. Numbers always get the fine one: beside the
+#: Steps of the scale: below ``MANY`` outputs, from there on, and there with several a row, over
+#: which the bytes of its position are shared. Numbers always get the fine one: beside the
 #: small errors of a good regression the steps of the coarse one would count.
-FINE, COARSE = 65_533, 8_192
+FINE, COARSE, SEVERAL = 65_533, 4_096, 8_192
 MANY = 50_000
 
 Codes = NDArray[np.uint16]
@@ -54,7 +55,8 @@ def encode(splits: Sequence[Split], folds: Sequence[FoldResult]) -> bytes:
     if len({(fold.kind, fold.output.shape[1:]) for fold in folds}) != 1:
         raise ValueError("folds of one trial have one kind of output")
     few = sum(fold.output.size for fold in folds) < MANY
-    steps = FINE if few or folds[0].kind == "value" else COARSE
+    several = folds[0].output.ndim > 1
+    steps = FINE if few or folds[0].kind == "value" else SEVERAL if several else COARSE
     rising = [np.argsort(splits[fold.fold].test) for fold in folds]
     tests = [splits[fold.fold].test[order] for fold, order in zip(folds, rising, strict=True)]
     maps, layers = _maps(tests)
