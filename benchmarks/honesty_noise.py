@@ -46,14 +46,14 @@ def noise(seed: int, rows: int = ROWS) -> tuple[pd.DataFrame, Ints]:
 
 
 def searched(
-    data: tuple[pd.DataFrame, Ints], metric: str, seed: int, trials: int = TRIALS, **search: Any
+    data: tuple[pd.DataFrame, Ints], metric: str, seed: int, **search: Any
 ) -> quintain.Result:
-    """A sweep by the front door, in a store of its own."""
+    """A sweep by the front door, in a store of its own. ``search``: more of the spec's section."""
     spec = {
         "name": "noise",
         "holdout": {"test_size": False},
         "evaluate": {"metric": metric, "metrics": []},
-        "search": {"trials": trials, "seed": seed, **search},
+        "search": {"trials": TRIALS, "seed": seed, **search},
         "model": [TREE],
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,6 @@ def replicate(task: Task) -> Line:
         test_set = one_test_set(np.arange(ROWS), fresh, output, kind, labels_of(output, kind))
         interval = bootstrap(resolve(metric, binary=True), test_set)
     return {
-        "task": dict(task),
         "estimate": _short(found["estimate"]),
         "selection": found["best"]["selection_score"],
         "fresh_width": interval.width,

@@ -60,10 +60,11 @@ def table(name: str) -> pd.DataFrame:
     return TABLES[name][0]()
 
 
-def drawn(name: str, rows: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A development sample and other, held-back rows."""
-    whole = table(name)
-    generator = np.random.default_rng((314159, list(TABLES).index(name), seed))
+def drawn(task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A development sample of this replicate's own, and other, held-back rows."""
+    whole, rows = table(task["table"]), int(task["rows"])
+    place = list(TABLES).index(task["table"]), list(BIAS).index(task["metric"])
+    generator = np.random.default_rng((314159, *place, int(task["seed"])))
     order = generator.permutation(len(whole))
     return whole.iloc[order[:rows]], whole.iloc[order[rows : rows + HELD_BACK]]
 
@@ -72,7 +73,7 @@ def replicate(task: Task) -> Line:
     """One sweep on a development sample, its winner on the rows held back."""
     began = time.perf_counter()
     name, metric, seed = str(task["table"]), str(task["metric"]), int(task["seed"])
-    development, held_back = drawn(name, int(task["rows"]), seed)
+    development, held_back = drawn(task)
     _, target, drop = TABLES[name]
     spec = {
         "name": name,
@@ -89,7 +90,6 @@ def replicate(task: Task) -> Line:
     best, estimate = found["best"], found["estimate"]
     low, high = naive_interval(best["selection_score"], best["folds"])
     return {
-        "task": dict(task),
         "truth": truth(result, held_back, target, metric),
         "estimate": {key: estimate[key] for key in ("score", "low", "high", "method")},
         "selection": {"score": best["selection_score"], "low": low, "high": high},
