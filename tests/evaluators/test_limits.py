@@ -1,0 +1,66 @@
+"""What a container may use is what its control groups say, not what its host has."""
+
+import pytest
+
+from evaluators.limits import usable_cores, usable_memory_mb
+
+GB = 2**30
+
+
+def put(root, files):
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{GB // 4}\n"},
+        {
+            "proc/self/cgroup": "0::/pods/ours\n",
+            "sys/fs/cgroup/pods/memory.max": f"{GB // 4}\n",
+            "sys/fs/cgroup/pods/ours/memory.max": "max\n",
+        },
+        {
+            "proc/self/cgroup": "5:cpu,cpuacct:/\n4:memory:/docker/abc\n0::/\n",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{GB // 4}\n",
+        },
+        {
+            "proc/self/cgroup": "4:memory:/docker/abc\n",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+            "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": f"{GB // 4}\n",
+        },
+    ],
+    ids=["v2", "v2, set on the group around", "v1, own group at the mount", "v1"],
+)
+def test_the_tightest_control_group_is_the_machine(tmp_path, files):
+    """A limit on our group, or on any around it, is what the plan has."""
+    put(tmp_path, files)
+    assert usable_memory_mb(tmp_path) == 256
+
+
+def test_without_a_limit_the_machine_is_all_there_is(tmp_path):
+    """No group, and a group without a limit, give what the host has; so does version 1's 2**63."""
+    bare = usable_memory_mb(tmp_path)
+    put(tmp_path, {"proc/self/cgroup": "0::/\n4:memory:/a\n", "sys/fs/cgroup/memory.max": "max"})
+    put(tmp_path, {"sys/fs/cgroup/memory/a/memory.limit_in_bytes": "9223372036854771712"})
+    assert usable_memory_mb(tmp_path) == bare > 100
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "150000 100000"},
+        {
+            "proc/self/cgroup": "3:cpu,cpuacct:/a",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "150000",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000",
+        },
+    ],
+    ids=["v2", "v1"],
+)
+def test_a_quota_of_time_is_a_number_of_cores(tmp_path, files):
+    """One and a half cores hold one worker."""
+    put(tmp_path, files)
+    assert usable_cores(tmp_path) == 1
