@@ -45,6 +45,8 @@ class Dataset:
             included whatever its role, so that dropping a column changes no identity; or None.
         table: hex digest of all identities of the source table; empty where they are not known.
         names: hex digest of the source table's column names: tables with others share no row.
+        source: uint64 identities of all rows of the source table, also of those that a part of it
+            leaves out; only what ``evaluators.data.load`` returns has them.
     """
 
     values: Floats
@@ -59,6 +61,7 @@ class Dataset:
     identity: NDArray[np.uint64] | None = None
     table: str = ""
     names: str = ""
+    source: NDArray[np.uint64] | None = None
 
     @property
     def rows(self) -> int:

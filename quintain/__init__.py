@@ -14,17 +14,19 @@ check_packages()
 if TYPE_CHECKING:
     from evaluators.errors import QuintainError
     from quintain.comparing import compare
+    from quintain.refreshing import refresh
     from quintain.result import Result
     from quintain.sweeps import open_sweep, resume, run
 
 __version__ = "0.1.0"
-__all__ = ["QuintainError", "Result", "compare", "open_sweep", "resume", "run"]
+__all__ = ["QuintainError", "Result", "compare", "open_sweep", "refresh", "resume", "run"]
 
 _HOMES = {
     "QuintainError": "evaluators.errors",
     "Result": "quintain.result",
     "compare": "quintain.comparing",
     "open_sweep": "quintain.sweeps",
+    "refresh": "quintain.refreshing",
     "resume": "quintain.sweeps",
     "run": "quintain.sweeps",
 }

@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -222,6 +222,38 @@ def compare(a: str, b: str, metric: str | None, records: str | None, as_json: bo
     click.echo(json.dumps(found.to_json()) if as_json else found.text())
 
 
+@cli.command(cls=Example, example="quintain refresh adult-income-7 --data adult-2026.csv")
+@click.argument("sweep")
+@click.option("--data", metavar="NEWER", required=True, help="The grown table, old rows included.")
+@click.option("--why", metavar="TEXT", default="", help="A word on it, kept in the record.")
+@click.option("--no-search", is_flag=True, help="Only score the finalists on the new rows.")
+@runner_option
+@address_option
+@records_option
+@json_option
+def refresh(
+    sweep: str, data: str, why: str, no_search: bool, runner: str, address: str | None,
+    records: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Score the finalists on rows that came later, then search on with all of them."""
+    from quintain import refreshing as room
+    from quintain.refresh_text import sentence
+
+    def tell(told: Mapping[str, Any]) -> None:
+        if not as_json:
+            click.echo(sentence(told))
+
+    with _stdout_kept(as_json):
+        found = room.refresh(
+            sweep, data, why=why, go_on=not no_search, runner=runner, address=address,
+            records=records, watcher=_progress(), tell=tell,
+        )  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    if found.result is not None:
+        _leave(found.result) if as_json else _finish(found.result, as_json)
+
+
 @contextmanager
 def _stdout_kept(as_json: bool) -> Iterator[None]:
     """Under --json, whatever prints meanwhile goes to standard error.
@@ -266,6 +298,11 @@ def _finish(result: "Result", as_json: bool) -> None:
         from search.report import report
 
         _console().print(report(result.view, opening=not sys.stdout.isatty()))
+    _leave(result)
+
+
+def _leave(result: "Result") -> None:
+    """End with the exit code of a sweep, unless all is well."""
     if result.state == "failed":
         sys.exit(SWEEP_FAILED)
     if result.state == "stopped":

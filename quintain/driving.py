@@ -3,18 +3,18 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cluster.runner import Machine, Runner, Workload
-from evaluators.types import Warned
+from evaluators.types import Configuration, Warned
 from search.driver import Driver, Listener
 from search.entries import BUDGETED, Entry
 from search.records import Lease, Records
 from search.spec import Spec
-from search.strategy import make_strategy
+from search.strategy import Strategy, make_strategy
 from search.sweep import Sweep
 from search.view import SweepView, read_view
 
@@ -47,12 +47,7 @@ def search(
     before = read_view(store, sweep_id)
     sweep = Sweep(
         prepared.policy(slots, final_rules(prepared) if fresh else None),
-        make_strategy(
-            spec.search.sampler, prepared.space, direction=prepared.objective.direction,
-            trials=spec.search.trials, seed=spec.search.seed,
-            # a deterministic sweep is replayed from its first trial on
-            resumed=0 if spec.search.deterministic else _asked(entries),
-        ),
+        _strategy(prepared, store.header(sweep_id), entries),
         entries, started_at=time.time(), earlier_s=before.wall_s,
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
@@ -67,9 +62,18 @@ def search(
             watcher.end()
 
 
-def _asked(entries: Sequence[Entry]) -> int:
-    """Trials asked for before."""
-    return sum(entry.kind == "asked" for entry in entries)
+def _strategy(
+    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry]
+) -> Strategy:
+    """The spec's sampler; where the sweep continues another, that one's finalists come first."""
+    search = prepared.spec.search
+    # a deterministic sweep is replayed from its first trial on
+    asked = 0 if search.deterministic else sum(entry.kind == "asked" for entry in entries)
+    return make_strategy(
+        search.sampler, prepared.space, direction=prepared.objective.direction,
+        trials=search.trials, seed=search.seed, resumed=asked + header.get("asked_before", 0),
+        first=[Configuration(each["model"], each["params"]) for each in header.get("first", ())],
+    )  # fmt: skip
 
 
 def asked_slots(spec: Spec) -> int | None:
@@ -86,9 +90,11 @@ def _open_record(
     now = time.time()
     data = prepared.dataset
     ended = sum(e.kind == "ended" and e.body["state"] in BUDGETED for e in entries)
+    before = store.header(lease.sweep).get("tried_before", 0)  # on the table before it grew
+    tried = store.tried(data.table or data.fingerprint) + before
     state = {
         "state": "running", "runner": runner.name, "max_concurrent": slots,
-        "tried_elsewhere": store.tried(data.table or data.fingerprint) - ended,
+        "tried_elsewhere": tried - ended,
     }  # fmt: skip
     opening = [Entry("state", now, state)]
     if not any(entry.kind == "baseline" for entry in entries):

@@ -17,8 +17,9 @@ from search.records import LookRecord, Records
 from search.view import SweepView, read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are for looks, not for the list of them
+    from evaluators.crossval import Assignment
     from evaluators.fingerprint import Hashes
-    from evaluators.types import Dataset
+    from evaluators.types import Configuration, Dataset
     from quintain.prepare import Prepared
     from search.ledger import LockedRows, Submission
     from search.view_rows import TrialView
@@ -181,28 +182,45 @@ def _refuse_at_the_budget(store: Records, sweep: str, digest: str, names: str, l
 
 def _submission(prepared: "Prepared", winner: "TrialView") -> "tuple[LockedRows, Submission]":
     """The locked rows by sorted identity, and what the refitted winner says of them."""
+    from evaluators.types import Configuration
+
+    test, locked = _test_rows(prepared)
+    found = Configuration(winner.model, winner.params)
+    try:
+        return test, submit(prepared.assignment, prepared.dataset, locked, found, winner.threshold)
+    except QuintainError as error:
+        raise QuintainError(
+            f"the winner cannot be refitted, so no look was taken: {error}"
+        ) from error
+
+
+def submit(
+    assignment: "Assignment", training: "Dataset", rows: "Dataset", found: "Configuration",
+    threshold: float | None,
+) -> "Submission":  # fmt: skip
+    """What a configuration, fitted on ``training``, says of other ``rows``.
+
+    ``threshold``: the tuned one, used where the objective is a score at it.
+
+    Raises:
+        QuintainError: it cannot be fitted, or cannot answer; the reason in one line.
+    """
     from evaluators.crossval import outputs
     from evaluators.models import classify_failure
     from evaluators.refit import refit
     from evaluators.scoring import labels_of
-    from evaluators.types import Configuration
     from search.ledger import Submission
 
-    test, locked = _test_rows(prepared)
-    configuration = Configuration(winner.model, winner.params)
-    threshold = winner.threshold if prepared.assignment.tuned_objective else None
+    cut = threshold if assignment.tuned_objective else None
     try:
-        fitted = refit(prepared.assignment, prepared.dataset, configuration, threshold)
-        output, kind = outputs(fitted.model, locked.values, len(locked.classes))
+        fitted = refit(assignment, training, found, cut)
+        output, kind = outputs(fitted.model, rows.values, len(rows.classes))
     except Exception as error:
-        recipe = prepared.assignment.recipes[winner.model]
+        recipe = assignment.recipes[found.model]
         failure = classify_failure(error, user_code=recipe.target is not None)
-        raise QuintainError(
-            f"the winner cannot be refitted, so no look was taken: {failure.reason}"
-        ) from error
+        raise QuintainError(failure.reason) from error
     labels = labels_of(output, kind, fitted.threshold)
-    shift = fitted.model.log_prior_shift
-    return test, Submission(output, kind, labels, locked.classes, shift)
+    return Submission(output, kind, labels, rows.classes, fitted.model.log_prior_shift)
 
 
 def _test_rows(prepared: "Prepared") -> "tuple[LockedRows, Dataset]":

@@ -1,18 +1,20 @@
 """Which rows a sweep may search: what its spec locks, and what the store's ledger keeps back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluators.alike import alike
 from evaluators.data import load
 from evaluators.errors import SplitError
-from evaluators.holdout import locked_rows
+from evaluators.fingerprint import Hashes
+from evaluators.holdout import ENOUGH_ROWS, locked_rows
 from evaluators.types import Dataset, Ints, Warned
-from search.ledger import barred, holdout_of
-from search.records import Records
+from search.ledger import barred, holdout_of, packed, unpacked
+from search.records import HoldoutRecord, Records
 from search.spec import Spec
 
 
@@ -26,6 +28,8 @@ class Division:
         holdout: their digest, as the ledger names them; None where there is none.
         kept_out: digests of all hold-outs whose rows are not among the development rows.
         warnings: what the user should know of it.
+        source: identities of the whole table, whatever part of it was taken; None if not known.
+        grown_from: digest of the table that the sweep before this one had; None for a first one.
     """
 
     development: Dataset
@@ -33,6 +37,8 @@ class Division:
     holdout: str | None
     kept_out: tuple[str, ...]
     warnings: tuple[Warned, ...]
+    source: Hashes | None = None
+    grown_from: str | None = None
 
     @property
     def rows_locked(self) -> int:
@@ -47,6 +53,7 @@ class Division:
             "holdout": self.holdout,
             "kept_out": list(self.kept_out),
             "source_columns": self.development.names,
+            "grown_from": self.grown_from,
         }
 
 
@@ -55,6 +62,7 @@ def divide(
     whole: Dataset,
     store: Records | None = None,
     header: Mapping[str, Any] | None = None,
+    grown_from: str | None = None,
 ) -> Division:
     """Cut the table as the spec says, and keep back what earlier sweeps of the store locked.
 
@@ -64,36 +72,52 @@ def divide(
         store: its hold-outs, of tables with these columns, are kept back; None: no store's.
         header: of a sweep that goes on or is looked at: the hold-outs of that time are kept back,
             not later ones, so that its rows and folds stay what they were.
+        grown_from: digest of the table that a sweep to be continued had: of its rows none that was
+            searched is locked.
 
     Raises:
         QuintainError: the size is out of range, the test rows do not fit, or a class has no row
             left to search on.
     """
-    kept, locked, warned = _by_source(spec, whole) if spec.holdout.source else _by_size(spec, whole)
-    own = None if locked is None else _holdout(locked)
+    assert whole.identity is not None  # whatever evaluators.data.load reads has one
     found = [] if store is None else store.holdouts(whole.names)
-    if store is not None and own is not None and not found:
-        warned.append(_new_ledger(store))
+    begins = store is not None and not found
     if header is not None:
+        grown_from = header.get("grown_from")
         found = [each for each in found if each.digest in header.get("kept_out", ())]
-    digests = []
-    if found and whole.identity is not None:
-        found = [each for each in found if barred(whole.identity, [each]).any()]
-        digests = [each.digest for each in found]
+    found = [each for each in found if barred(whole.identity, [each]).any()]
+    if spec.holdout.source:
+        kept, locked, warned = _by_source(spec, whole)
+    else:
+        searched = None if grown_from is None else _searched(whole, store, found, grown_from)
+        kept, locked, warned = _by_size(spec, whole, searched)
+    own = None if locked is None else _holdout(locked)
+    if store is not None and begins and own is not None:
+        warned.append(_new_ledger(store))
+    digests = [each.digest for each in found]
+    if found:
         back = barred(whole.identity[kept], found)
         if back.any():
             warned.append(_held_back(int(back.sum()), [each.sweep for each in found]))
             kept = kept[~back]
-    development = whole if len(kept) == whole.rows else whole.take(kept)
+    part = whole if len(kept) == whole.rows else whole.take(kept)
+    development = replace(part, source=None)  # it travels to workers
     _refuse_without_a_class(development)
     if own is not None and own.digest not in digests:
         digests.append(own.digest)
     digest = None if own is None else own.digest
-    return Division(development, locked, digest, tuple(digests), tuple(warned))
+    return Division(
+        development, locked, digest, tuple(digests), tuple(warned), whole.source, grown_from
+    )
 
 
 def register(store: Records, sweep: str, division: Division) -> None:
-    """Lock this sweep's hold-out away from every other sweep of the store, before work begins."""
+    """Lock this sweep's hold-out away from every other sweep of the store, before work begins.
+
+    Which rows the table has is kept too, so that ``quintain refresh`` can tell new ones.
+    """
+    if division.source is not None:
+        store.keep_source(division.development.table, packed(division.source))
     if division.locked is not None:
         store.lock(_holdout(division.locked, sweep))
 
@@ -103,10 +127,48 @@ def _holdout(locked: Dataset, sweep: str = "") -> Any:
     return holdout_of(locked.identity, locked.names, sweep)
 
 
-def _by_size(spec: Spec, whole: Dataset) -> tuple[Ints, Dataset | None, list[Warned]]:
-    """Development positions, locked rows, warnings."""
-    development, locked, warned = locked_rows(whole, spec.holdout.test_size)
+def _by_size(
+    spec: Spec, whole: Dataset, searched: NDArray[np.bool_] | None
+) -> tuple[Ints, Dataset | None, list[Warned]]:
+    """Development positions, locked rows, warnings; no row that was ``searched`` is locked."""
+    size = spec.holdout.test_size
+    development, locked, warned = locked_rows(whole, size)
+    if searched is not None and searched[locked].any():
+        least = ENOUGH_ROWS if size == "auto" else 1
+        locked, warned = _unsearched(whole, locked, searched, least)
+        development = np.setdiff1d(np.arange(whole.rows), locked)
     return development, whole.take(locked) if len(locked) else None, list(warned)
+
+
+def _searched(
+    whole: Dataset, store: Records | None, found: list[HoldoutRecord], table: str
+) -> NDArray[np.bool_]:
+    """(rows,) which rows a sweep on the earlier ``table`` could search."""
+    assert whole.identity is not None
+    known = None if store is None else store.source(table)
+    earlier = np.isin(whole.identity, unpacked(known or b""))
+    return earlier & ~barred(whole.identity, found)
+
+
+def _unsearched(
+    whole: Dataset, locked: Ints, searched: NDArray[np.bool_], least: int
+) -> tuple[Ints, tuple[Warned, ...]]:
+    """Those of the locked rows that nobody searched; none if they are too few to judge by.
+
+    So it goes where a table was too small for a hold-out and has grown, or where rows were added
+    that are older than those at which time was cut.
+    """
+    left = locked[~searched[locked]]
+    counts = whole.counts(left)
+    rarest = int(np.argmin(counts))
+    if counts[rarest] >= least:
+        return left, ()
+    text = (
+        f"no hold-out is locked: it would take {len(locked)} rows, but {searched[locked].sum()} of "
+        f"them were searched before, and the others have {counts[rarest]} rows"
+        f"{whole.of_class(rarest)} to judge by"
+    )
+    return locked[:0], (Warned("no_holdout", text, float(counts[rarest])),)
 
 
 def _by_source(spec: Spec, whole: Dataset) -> tuple[Ints, Dataset | None, list[Warned]]:

@@ -131,6 +131,7 @@ def prepare(
     data: Any = None,
     store: Records | None = None,
     header: Mapping[str, Any] | None = None,
+    grown_from: str | None = None,
 ) -> Prepared:
     """Read the data, lock the hold-out, make folds, resolve metrics and models.
 
@@ -139,9 +140,10 @@ def prepare(
         data: a DataFrame or (X, y) in place of the spec's source.
         store: whose hold-outs are kept back from the search; it is only read.
         header: of the sweep, where it is there already, see ``quintain.locking.divide``.
+        grown_from: the table of the sweep that this one is to continue, see there too.
     """
     spec, recipes, whole, measured = _resolved(spec, data)
-    division = divide(spec, whole, store, header)
+    division = divide(spec, whole, store, header, grown_from)
     dataset = division.development
     _check_weights(spec, recipes, dataset)
     _check_outputs(measured, recipes, dataset)

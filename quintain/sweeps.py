@@ -1,7 +1,7 @@
 """Running and resuming sweeps: the one way that the command line and Python share."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,16 +50,38 @@ def run(
     """
     from quintain.prepare import prepare
 
-    watcher = watcher or (_default_watcher() if progress else None)
+    watcher = watcher or (default_watcher() if progress else None)
     loaded = read_spec(_with_source(spec, data))
     with Records.open(records, create=False) as ledger:
         prepared = prepare(loaded, data, ledger)
+    with Records.open(records) as store:
+        return start(prepared, data, store, runner=runner, address=address, watcher=watcher)
+
+
+def start(
+    prepared: "Prepared",
+    data: Any,
+    store: Records,
+    *,
+    runner: str,
+    address: str | None,
+    watcher: Watcher | None,
+    further: Mapping[str, Any] | None = None,
+    begun: Callable[[str], None] = lambda sweep: None,
+) -> Result:
+    """A new sweep of what was prepared, to its end.
+
+    ``further``: what its header is to tell besides; ``begun`` is called with its id once it is in
+    the store, before its first trial.
+    """
     place = _Place(prepared, runner, address)
-    with Records.open(records) as store, ExitStack() as stack:
+    with ExitStack() as stack:
         # what cannot start is refused before anything is written
-        started = None if loaded.evaluate.nested else stack.enter_context(place())
-        header = prepared.header(place.name) | {"address": address}
-        sweep_id = store.create(loaded.name, header)
+        nested = prepared.spec.evaluate.nested
+        started = None if nested else stack.enter_context(place())
+        header = prepared.header(place.name) | {"address": address, **(further or {})}
+        sweep_id = store.create(prepared.spec.name, header)
+        begun(sweep_id)
         return _sweep(prepared, place, started, store, sweep_id, watcher, data)
 
 
@@ -82,7 +104,7 @@ def resume(
     """
     from quintain.prepare import prepare, spec_of
 
-    watcher = watcher or (_default_watcher() if progress else None)
+    watcher = watcher or (default_watcher() if progress else None)
     with Records.open(records, create=False) as store:
         sweep_id = store.resolve(sweep)
         header = store.header(sweep_id)
@@ -163,6 +185,11 @@ def must_be_the_same(sweep_id: str, header: Mapping[str, Any], prepared: "Prepar
             f"the hold-out of {sweep_id} is not the one it locked when it began: its test rows "
             "have changed; start a new sweep with quintain run"
         )
+    refuse_other_code(sweep_id, header, prepared)
+
+
+def refuse_other_code(sweep_id: str, header: Mapping[str, Any], prepared: "Prepared") -> None:
+    """Refuse to compare with trials that other code has scored."""
     known = header.get("code") or {}
     changed = [file for file, digest in prepared.code.items() if known.get(file) != digest]
     if changed:
@@ -172,7 +199,7 @@ def must_be_the_same(sweep_id: str, header: Mapping[str, Any], prepared: "Prepar
         )
 
 
-def _default_watcher() -> Watcher:
+def default_watcher() -> Watcher:
     """Progress on standard error: a panel on a terminal or in a notebook, else lines."""
     from rich.console import Console
 

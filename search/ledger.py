@@ -192,11 +192,13 @@ def answer(
     is a look for all others.
     """
     number = used(test.identities, looks, rows) + 1
-    scored = _scored(metric, test, np.arange(test.rows), new)
+    scored = as_scored(metric, np.arange(test.rows), test.target, new)
     exact = scored.score(metric)
     rung: Rung | None = None
     for turn, (index, earlier) in enumerate(_comparable(test, looks, rows), start=1):
-        rung, _ = climb(metric, rung, _scored(metric, test, index, earlier), turn, test.groups)
+        rung, _ = climb(
+            metric, rung, as_scored(metric, index, test.target[index], earlier), turn, test.groups
+        )
     if number == 1:
         interval = interval_of(metric, scored, number, test.groups)
         return Answer(number, exact, interval, True, exact)
@@ -225,9 +227,10 @@ def _comparable(
         yield index, earlier.part(np.searchsorted(seen, test.identities[index]))
 
 
-def _scored(metric: Metric, test: LockedRows, index: Ints, model: Submission) -> OutOfFold:
+def as_scored(metric: Metric, rows: Ints, target: Ints, model: Submission) -> OutOfFold:
+    """What a model says, as ``metric`` reads it; ``rows`` are the numbers of the rows."""
     output = corrected(model.output, model.shift) if metric.needs == "proba" else model.output
-    return one_test_set(index, test.target[index], output, model.kind, model.labels)
+    return one_test_set(rows, target, output, model.kind, model.labels)
 
 
 def look_body(answered: Answer, **told: Any) -> dict[str, Any]:

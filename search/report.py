@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from search.bodies import number as number_of
 from search.report_tables import (
     STYLES,
     best_table,
@@ -41,6 +42,10 @@ __all__ = [
 
 #: Columns of a label; the longest, of the line that stands first, sets it.
 _LABEL = len("positive class: ")
+#: Of the claim, by the verdict of a refresh.
+_HELD = {
+    "held": "held", "did not hold": "did not hold", "cannot tell": "may have held or not",
+}  # fmt: skip
 
 
 def headline(view: SweepView) -> list[Text]:
@@ -54,7 +59,7 @@ def headline(view: SweepView) -> list[Text]:
     lines = [
         _classes(view),
         _line("rows", _rows(view)),
-        _line("sweep", f"{view.id}, {header.get('budget')} trials, {folds}"),
+        _line("sweep", f"{view.id}, {header.get('budget')} trials, {folds}{_continued(view)}"),
         _line("metric", f"{view.metric} ({better} is better)"),
     ]
     if view.baseline is not None:
@@ -123,6 +128,7 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     """The estimate, the state, the winner, and whether it beats no model at all."""
     if view.best is not None:
         yield from _estimate(view)
+    yield from _refreshed(view)
     counts = view.counts
     told = [f"{counts[state]} {state}" for state in counts if counts[state]]
     because = f" ({view.reason})" if view.reason else ""
@@ -170,6 +176,23 @@ def _estimate(view: SweepView) -> Iterator[RenderableType]:
         ends = f"[{score(bbc.interval.low)}, {score(bbc.interval.high)}]"
         tried += f"; BBC-CV says {score(bbc.score)} {ends}"
     yield _aside(tried)
+
+
+def _continued(view: SweepView) -> str:
+    """Which sweep it goes on with, on a table that has grown."""
+    earlier = view.header.get("refreshed_from")
+    return f", continues {earlier}" if earlier else ""
+
+
+def _refreshed(view: SweepView) -> Iterator[RenderableType]:
+    """What the winner did on rows that came later."""
+    for each in view.refreshed:
+        fresh = each["fresh"]
+        low, high, value = (score(number_of(fresh[key])) for key in ("low", "high", "score"))
+        yield _line("on new rows", f"{value}  [{low}, {high}]: the claim {_HELD[each['verdict']]}")
+        goes_on = f"; {each['next']} goes on" if each["next"] else ""
+        told = f"{each['when'][:10]}, {each['scored_rows']} rows: {each['reason']}{goes_on}"
+        yield _aside(told)
 
 
 def _warnings(view: SweepView) -> list[Text]:

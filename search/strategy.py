@@ -4,6 +4,7 @@
 samplers that need them.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from evaluators.types import Configuration
@@ -35,7 +36,7 @@ class Strategy(Protocol):
 
     @property
     def name(self) -> str:
-        """The sampler's name: the origin of what it proposes."""
+        """The origin of what was proposed last: the sampler's name, or why it came first."""
 
     def ask(self, trial: int) -> Configuration | None:
         """The configuration for a new trial; None when the space has run out."""
@@ -57,11 +58,13 @@ def make_strategy(
     trials: int,
     seed: int,
     resumed: int = 0,
+    first: Sequence[Configuration] = (),
 ) -> Strategy:
     """A strategy that never proposes a configuration twice and ends when the space does.
 
     ``trials`` is the budget: a grid that is larger is sampled. ``seed`` is at least 0.
     ``resumed`` counts the trials asked for before, so that a resumed sampler does not repeat them.
+    ``first`` are finalists of an earlier sweep, to be asked before anything else.
 
     Raises:
         SpecError: an unknown sampler, or a grid over a parameter without choices or steps.
@@ -84,7 +87,56 @@ def make_strategy(
             inner, patience = _grid(space, trials, seed), None
         case _:
             raise SpecError([f"$.search.sampler: {unknown(sampler, SAMPLERS, 'a sampler')}"])
-    return Distinct(inner, space, seed=seed, patience=patience)
+    distinct = Distinct(inner, space, seed=seed, patience=patience)
+    return First(distinct, first) if first else distinct
+
+
+class First:
+    """Asks given configurations in the sweep's first trials, then a sampler.
+
+    Which one comes next follows from the trial's number, and from which of them were cancelled:
+    those come again. So a resumed or replayed sweep asks the same. The sampler learns from them as
+    from its own and does not propose them again.
+    """
+
+    def __init__(self, inner: Strategy, first: Sequence[Configuration]) -> None:
+        self._inner = inner
+        self._first = tuple(first)
+        self._again: list[Configuration] = []
+        self._given = False
+
+    @property
+    def name(self) -> str:
+        """Says "refresh" after one of the given, else the sampler's name."""
+        return "refresh" if self._given else self._inner.name
+
+    def ask(self, trial: int) -> Configuration | None:
+        """The given one of this number, then those to be repeated, then the sampler's."""
+        self._given = trial < len(self._first) or bool(self._again)
+        if not self._given:
+            return self._inner.ask(trial)
+        chosen = self._first[trial] if trial < len(self._first) else self._again[0]
+        self.remember(trial, chosen)
+        return chosen
+
+    def tell(
+        self, trial: int, configuration: Configuration, score: float | None, verdict: Verdict
+    ) -> None:
+        """Passed on."""
+        self._repeated(trial, configuration)
+        if verdict == "cancelled" and configuration in self._first:
+            self._again.append(configuration)
+        self._inner.tell(trial, configuration, score, verdict)
+
+    def remember(self, trial: int, configuration: Configuration) -> None:
+        """Passed on."""
+        self._repeated(trial, configuration)
+        self._inner.remember(trial, configuration)
+
+    def _repeated(self, trial: int, configuration: Configuration) -> None:
+        """A trial that repeats a cancelled one need not come again."""
+        if trial >= len(self._first) and configuration in self._again:
+            self._again.remove(configuration)
 
 
 def _grid(space: Space, trials: int, seed: int) -> "Grid":

@@ -58,7 +58,7 @@ class Sweep:
         self.trials = Trials.from_entries(entries, policy.objective)
         self.learning = Learning(policy, strategy, self.trials)
         self.state: SweepState = "running"
-        self._origin = strategy.name
+        self._strategy = strategy
         self._started_at = started_at
         self._earlier_s = earlier_s
         self._exhausted = False
@@ -160,7 +160,7 @@ class Sweep:
         if configuration is None:
             self._exhausted = True
             return None
-        trial = trials.add(configuration, self._origin, now)
+        trial = trials.add(configuration, self._strategy.name, now)
         self._waiting.append(trial.number)
         body = {
             "model": configuration.model,

@@ -19,6 +19,8 @@ from search.view_cost import Cost, Runs, cost_of
 from search.view_finals import FinalsFold, FinalsView
 from search.view_rows import TrialFold, TrialView
 
+#: What is told of a refresh beside the rest; all of it is in the record.
+REFRESHED = ("when", "new_rows", "verdict", "fresh", "next")
 #: What `trial_counts` counts, in its order. "cached" trials are among the completed as well.
 COUNTED = ("completed", "cached", "pruned", "failed", "cancelled")
 
@@ -58,6 +60,7 @@ class SweepView:
             model's defaults won.
         finals: finalists, winner and estimate.
         doubts: those of ``warnings`` that came of the sweep's result.
+        refreshed: each time that rows came later, as `quintain refresh --json` told it.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
     """
 
@@ -78,6 +81,7 @@ class SweepView:
     best: TrialView | None
     finals: FinalsView = field(default_factory=FinalsView)
     doubts: tuple[Warned, ...] = ()
+    refreshed: tuple[Mapping[str, Any], ...] = ()
     reason: str = ""
     records: str = ""
     place: str = ""
@@ -123,6 +127,7 @@ class SweepView:
             best=finals.winner or next(iter(_ranked(trials, direction)), None),
             finals=finals,
             doubts=tuple(fold.doubts),
+            refreshed=tuple(fold.refreshed),
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -202,6 +207,7 @@ class SweepView:
                 "overhead_s": cost.overhead_s,
                 "max_concurrent": cost.max_concurrent,
             },
+            "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
             "records": self.records,
         }
         return {key: bodies.plain(value, f"$.{key}") for key, value in told.items()}
@@ -219,6 +225,7 @@ class _Fold:
     trials: dict[int, TrialFold] = field(default_factory=dict)
     warnings: dict[Warned, None] = field(default_factory=dict)  # each once, in order
     doubts: list[Warned] = field(default_factory=list)
+    refreshed: list[Mapping[str, Any]] = field(default_factory=list)
     baseline: BaselineView | None = None
     last: Mapping[str, Any] = field(default_factory=dict)
     runner: str = ""
@@ -254,6 +261,8 @@ class _Fold:
                 scores = {name: number(score) for name, score in body["scores"].items()}
                 score = scores.get(self.metric, math.nan)
                 self.baseline = BaselineView(body["kind"], score, scores)
+            case "refreshed":
+                self.refreshed.append(body)
             case "state":
                 self.last = body
                 self.runner = body.get("runner", self.runner)

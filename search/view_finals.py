@@ -22,6 +22,7 @@ class FinalistView:
         search, fresh: scores on the folds searched on and on the fresh partition.
         fresh_folds: the latter fold by fold.
         cpu_s: CPU seconds on the fresh partition.
+        threshold: that was tuned where it was scored first in the finals; None where none was.
         failure: why it could not be scored, empty where it was.
     """
 
@@ -35,6 +36,7 @@ class FinalistView:
     cpu_s: float
     failure: str
     won: bool
+    threshold: float | None = None
 
     @property
     def name(self) -> str:
@@ -221,6 +223,7 @@ class FinalsFold:
             cpu_s=math.nan if fresh is None else fresh.cpu_s,
             failure="" if failed is None else f"{failed.cause}: {failed.reason}",
             won=place == self.winner,
+            threshold=None if (first := own or fresh) is None else first.threshold,
         )  # fmt: skip
 
 

@@ -6,7 +6,8 @@ import pytest
 
 RUN_KEYS = {
     "sweep", "state", "runner", "metric", "direction", "positive", "wall_s", "trial_counts", "best",
-    "estimate", "baseline", "warnings", "resources", "records",
+    "estimate", "baseline", "warnings", "resources", "refreshed",
+    "records",
 }  # fmt: skip
 TRIAL_KEYS = {
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",

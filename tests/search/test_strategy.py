@@ -260,3 +260,65 @@ def test_what_cannot_be_made_is_refused_with_the_nearest_word():
         make("sobel")
     with pytest.raises(SpecError, match=r"space\.rate: a grid needs choices or steps"):
         make("grid", MIXED)
+
+
+# -- finalists of an earlier sweep ----------------------------------------------------------------
+
+
+def continued(sampler, first, space=FINITE):
+    return make_strategy(sampler, space, direction="minimize", trials=10_000, seed=0, first=first)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_finalists_come_first_and_once(sampler):
+    """The first trials are the given ones, by origin too; then the sampler brings all the others,
+    each once.
+    """
+    first = list(walk(FINITE))[5:8]
+    strategy = continued(sampler, first)
+    origins, found = [], []
+    while (configuration := strategy.ask(len(found))) is not None:
+        found.append(configuration)
+        origins.append(strategy.name)
+        strategy.tell(len(found) - 1, configuration, loss(configuration), "completed")
+    assert found[:3] == first
+    assert origins == ["refresh"] * 3 + [sampler] * 19
+    assert sorted(keys(found)) == sorted(keys(walk(FINITE)))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_sweep_with_finalists_is_replayed(sampler):
+    """Asked and told in the same order again, as a deterministic sweep is on resume, it asks the
+    same; told without being asked, as others are, it goes on after the given ones.
+    """
+    space = every(sampler)
+    first = asked(make(sampler, space, seed=5), 3)
+    whole = asked(continued(sampler, first, space), 30 if sampler != "grid" else 20)
+    again = continued(sampler, first, space)
+    assert asked(again, 12) == whole[:12]
+    assert asked(again, len(whole) - 12, first=12) == whole[12:]
+    resumed = continued(sampler, first, space)
+    resumed.tell(0, first[0], 0.5, "completed")
+    resumed.remember(1, first[1])
+    rest = asked(resumed, 10, first=2)
+    assert rest[0] == first[2]
+    assert not set(keys(first)) & set(keys(rest[1:]))
+
+
+def test_finalists_that_were_cancelled_come_again():
+    """A sweep that was stopped during its first trials still has them ahead of it, each once."""
+    first = list(walk(FINITE))[:3]
+    strategy = continued("tpe", first)
+    strategy.tell(0, strategy.ask(0), 0.5, "completed")
+    strategy.ask(1)
+    strategy.tell(1, first[1], None, "cancelled")
+    assert [strategy.ask(trial) for trial in (2, 3)] == [first[2], first[1]]
+    assert strategy.name == "refresh"
+    assert key(strategy.ask(4)) not in keys(first)
+    assert strategy.name == "tpe"
+    later = continued("tpe", first)
+    for trial, (which, verdict) in enumerate(
+        [(0, "completed"), (1, "cancelled"), (2, "completed"), (1, "completed")]
+    ):
+        later.tell(trial, first[which], 0.5, verdict)
+    assert key(later.ask(4)) not in keys(first)
