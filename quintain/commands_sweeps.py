@@ -1,0 +1,165 @@
+"""Commands that run sweeps and show them."""
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+
+from quintain.terminal import (
+    Example,
+    address_option,
+    console,
+    finish,
+    json_option,
+    progress,
+    records_option,
+    runner_option,
+    stdout_kept,
+)  # fmt: skip
+
+
+@click.command(
+    cls=Example, short_help="Write a commented spec for a table.",
+    example="quintain init loans.csv --target default",
+)  # fmt: skip
+@click.argument("data")
+@click.option("--target", required=True, help="The column to predict.")
+@click.option("--output", type=click.Path(path_type=Path), help="Default: DATA's name with .toml.")
+@click.option("--force", is_flag=True, help="Replace a spec that is there.")
+def init(data: str, target: str, output: Path | None, force: bool) -> None:
+    """Write a commented spec for a table, after checking that it can be searched."""
+    from quintain.starting import write_starting_spec
+
+    path = write_starting_spec(data, target, output, force=force)
+    click.echo(f"wrote {path}; next: quintain run {shlex.quote(str(path))}")
+
+
+@click.command(
+    cls=Example, short_help="Search; then the estimate, the winner and the cost.",
+    example="quintain run adult.toml --runner local",
+)  # fmt: skip
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Only validate the spec, and its data if it is there.")
+@runner_option
+@address_option
+@records_option
+@json_option
+def run(
+    spec: Path, check: bool, runner: str, address: str | None, records: str | None, as_json: bool
+) -> None:
+    """Search: live progress, then the best trials with score and cost in one row."""
+    if check:
+        from quintain.prepare import prepare
+        from search.spec import read_spec
+
+        with stdout_kept(as_json):
+            prepared = prepare(read_spec(spec))
+        sentence = f"{spec} is fine: {prepared.dataset.rows} rows to search"
+        click.echo(
+            json.dumps({"valid": True, "rows": prepared.dataset.rows}) if as_json else sentence
+        )
+        return
+    from quintain import sweeps
+
+    with stdout_kept(as_json):
+        result = sweeps.run(
+            spec, runner=runner, address=address, records=records, watcher=progress()
+        )
+    finish(result, as_json)
+
+
+@click.command(
+    cls=Example, short_help="Go on with a sweep that was stopped or killed.",
+    example="quintain resume adult-income-7",
+)  # fmt: skip
+@click.argument("sweep")
+@runner_option
+@address_option
+@records_option
+@json_option
+def resume(
+    sweep: str, runner: str, address: str | None, records: str | None, as_json: bool
+) -> None:
+    """Go on with a sweep whose driver was stopped or killed; nothing recorded runs again."""
+    from quintain import sweeps
+
+    with stdout_kept(as_json):
+        result = sweeps.resume(
+            sweep, runner=runner, address=address, records=records, watcher=progress()
+        )
+    finish(result, as_json)
+
+
+@click.command(name="list", cls=Example, example="quintain list")
+@records_option
+@json_option
+def list_(records: str | None, as_json: bool) -> None:
+    """Every sweep of the store, newest first."""
+    from quintain.listing import rows, table
+    from search.records import Records
+
+    with Records.open(records, create=False) as store:
+        found = rows(store)
+        if as_json:
+            click.echo(json.dumps(found))
+        elif not found:
+            click.echo(f"no sweeps in {store.place}; start one with quintain run SPEC")
+        else:
+            console().print(table(found))
+
+
+@click.command(cls=Example, example="quintain show adult-income-7 --json")
+@click.argument("sweep")
+@records_option
+@json_option
+def show(sweep: str, records: str | None, as_json: bool) -> None:
+    """One sweep: how it stands, its best trial, what it cost."""
+    from quintain.sweeps import open_sweep
+
+    result = open_sweep(sweep, records=records)
+    if as_json:
+        click.echo(json.dumps(result.to_json()))
+        return
+    from search.report import summary
+
+    console().print(summary(result.view))
+
+
+@click.command(cls=Example, example="quintain trials adult-income-7 --json")
+@click.argument("sweep")
+@click.option("--traceback", type=int, metavar="TRIAL", help="Show why this trial failed, in full.")
+@records_option
+@json_option
+def trials(sweep: str, traceback: int | None, records: str | None, as_json: bool) -> None:
+    """Every trial of a sweep: state, cause of failure, scores and cost."""
+    from quintain.sweeps import open_sweep
+
+    view = open_sweep(sweep, records=records).view
+    if traceback is not None:
+        from quintain.listing import traceback_of
+
+        click.echo(traceback_of(view, traceback))
+    elif as_json:
+        click.echo(json.dumps(view.trials_json()))
+    else:
+        from search.report import trials_table
+
+        console().print(trials_table(view))
+
+
+@click.command(cls=Example, example="quintain report adult-income-7")
+@click.argument("sweep")
+@records_option
+@json_option
+def report(sweep: str, records: str | None, as_json: bool) -> None:
+    """The whole report of a sweep."""
+    from quintain.sweeps import open_sweep
+
+    result = open_sweep(sweep, records=records)
+    if as_json:
+        click.echo(json.dumps(result.to_json() | {"trials": result.view.trials_json()}))
+        return
+    from search.report import report
+
+    console().print(report(result.view))
