@@ -1,17 +1,28 @@
-"""One small fit of each model before the sweep: is this seconds of work, or more?"""
+"""Small fits before the sweep: one of each model (is this seconds of work, or more?), and the
+growing parts of a fold that a plan is made from (``cluster.pilots`` fits them).
+"""
 
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evaluators.crossval import Assignment, outputs
+from evaluators.data import nested_sample
+from evaluators.fingerprint import row_hashes
 from evaluators.models import ModelRecipe, build
 from evaluators.types import Dataset, Ints, Split
 
 #: Rows of a pilot fit: enough to be in proportion, few enough to cost a fraction of a second.
 PILOT_ROWS = 4000
+
+#: Shares of a fold that a plan is made from: four to predict by (SCIENCE 4.2), and more for data
+#: so small that fits of those say nothing. The last is the fold itself.
+SHARES = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0)
+#: The first fit of a process warms it up, and shows what a worker takes with next to no data.
+WARM_ROWS = 300
 
 
 def predicted_trial_s(
@@ -52,3 +63,43 @@ def _fit_s(assignment: Assignment, recipe: ModelRecipe, dataset: Dataset, rows: 
         model.fit(values, target)
         outputs(model, values, len(dataset.classes))
     return time.perf_counter() - started
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The same piece of each of some folds. ``rows``: how many a fit learns from, on average."""
+
+    rows: int
+    share: float
+    splits: tuple[Split, ...]
+
+
+def parts(
+    dataset: Dataset, splits: Sequence[Split], shares: Sequence[float] = SHARES, seed: int = 0
+) -> list[Part]:
+    """Growing parts of folds, each inside the next; rows to fit and to score in proportion.
+
+    Before those of ``shares`` comes one of ``WARM_ROWS``. Classes keep their shares of the rows,
+    but each has at least ``evaluators.data.MINORITY_FLOOR`` rows to learn from, or all it has.
+    Parts of fewer than ``WARM_ROWS`` are left out.
+    """
+    train = min(len(split.train) for split in splits)
+    asked = {1.0} if train <= WARM_ROWS else {WARM_ROWS / train, *shares}
+    hashes = dataset.identity if dataset.identity is not None else row_hashes(dataset)
+    strata = np.zeros(dataset.rows, np.int32) if dataset.regression else dataset.target
+
+    def piece(rows: Ints, share: float) -> Ints:
+        if share >= 1:
+            return rows
+        count = max(len(dataset.classes), 1, round(share * len(rows)))
+        return rows[nested_sample(hashes[rows], strata[rows], count, seed)]
+
+    found = []
+    for share in sorted(share for share in asked if share * train >= WARM_ROWS):
+        cut = tuple(
+            replace(split, train=piece(split.train, share), test=piece(split.test, share))
+            for split in splits
+        )
+        rows = round(sum(len(split.train) for split in cut) / len(cut))
+        found.append(Part(rows, share, cut))
+    return found

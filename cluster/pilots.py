@@ -1,0 +1,305 @@
+"""Pilot fits: one model on growing parts of the data, in a worker process of its own.
+
+The process is the local runner's, so that a pilot fit costs what a trial's fold costs: the same
+preloaded libraries, mapped data, limits, scoring and profiler. It can be ended whatever it does.
+"""
+
+import pickle
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from cluster.local import FOLDERS, Child, packed
+from cluster.runner import Workload
+from evaluators.crossval import Assignment
+from evaluators.curves import SHORTEST_S, time_curve
+from evaluators.pilot import Part
+from evaluators.types import Configuration, Dataset, Outcome
+from search.events import Item, Pack
+
+#: Parts above this share of a fold are fitted only where that is cheap.
+LARGEST_SHARE = 0.16
+CHEAP = 0.1
+#: Fits shorter than this are made twice, and their mean counts.
+TWICE_BELOW_S = 1.0
+#: Of a model's seconds, how much its default configuration may take; of the rest, its dearest.
+DEFAULT_SHARE, DEAREST_SHARE = 0.5, 0.6
+#: A process that cannot say in so many seconds that it is ready never will.
+READY_S = 120.0
+
+Kind = Literal["default", "dearest", "drawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One configuration on one part; figures of one fold, the mean of its fits.
+
+    Attributes:
+        rows: it learnt from.
+        seconds: wall seconds of the whole fold: load, fit, score, and what scoring a trial takes.
+        fit_s: wall seconds of the fit alone.
+        cpu_s: of the whole fold.
+        peak_mb: highest own memory of the process, in units of 2**20 bytes.
+        scores: by metric.
+    """
+
+    kind: Kind
+    params: Mapping[str, Any]
+    rows: int
+    seconds: float
+    fit_s: float
+    cpu_s: float
+    peak_mb: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What is fitted of a model.
+
+    Attributes:
+        default: parameters of its default configuration.
+        otherwise: those to take in its place where it cannot be fitted.
+        dearest: the dearest corner of its space; None if it is not known.
+        drawn: configurations spread over its space.
+    """
+
+    default: Mapping[str, Any]
+    otherwise: Mapping[str, Any]
+    dearest: Mapping[str, Any] | None
+    drawn: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piloted:
+    """What was measured of a model.
+
+    Attributes:
+        base_mb: own memory of a worker whose fit has next to no data.
+        fits: in the order they were made.
+        said: why there is not more: a failure, a death, no time.
+        wall_s: seconds it took, the start of the process included.
+    """
+
+    model: str
+    base_mb: float
+    fits: tuple[Fit, ...]
+    said: str
+    wall_s: float
+
+    def of(self, kind: Kind) -> list[Fit]:
+        """The fits of one kind."""
+        return [fit for fit in self.fits if fit.kind == kind]
+
+
+class UnmeasuredError(Exception):
+    """A pilot fit did not end with a score. ``over``: the process is gone."""
+
+    def __init__(self, reason: str, *, over: bool) -> None:
+        super().__init__(reason)
+        self.over = over
+
+
+class PilotWorker:
+    """A worker process for one model; ``with`` ends it."""
+
+    def __init__(self, assignment: Assignment, dataset: Dataset, parts: Sequence[Part]) -> None:
+        self._folds = [len(part.splits) for part in parts]
+        self._workload = Workload(
+            replace(assignment, fit_seconds=None), dataset, [list(part.splits) for part in parts]
+        )
+        self._threads = assignment.threads
+        self._asked = 0
+
+    def __enter__(self) -> Self:
+        import os
+
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
+        self._child = Child(self._folder, 0, self._threads)
+        self._child.send(packed(self._workload, self._folder / "values.npy"))
+        try:
+            self._answer(READY_S)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def fit(self, configuration: Configuration, part: int, seconds: float) -> Outcome:
+        """Fit and score a configuration on a part.
+
+        Raises:
+            UnmeasuredError: it failed, died, or took longer than so many seconds.
+        """
+        self._asked += 1
+        item = Item(self._asked, 0, configuration, partition=part)
+        self._child.send(pickle.dumps(Pack(self._asked, (item,))))
+        until = time.monotonic() + seconds
+        while True:
+            report = self._answer(max(0.01, until - time.monotonic()))
+            if report.ended:
+                outcome: Outcome = report.ended[0].outcome
+                if outcome.failure is not None:
+                    raise UnmeasuredError(outcome.failure.reason, over=report.spent)
+                return outcome
+
+    def _answer(self, seconds: float) -> Any:
+        """The next message of the process; UnmeasuredError if none comes."""
+        if not wait([self._child.pipe], timeout=seconds):
+            raise UnmeasuredError(f"no end after {seconds:.0f} s", over=True)
+        try:
+            return pickle.loads(self._child.pipe.recv_bytes())
+        except (EOFError, OSError):
+            said = self._child.log.read_text(errors="replace").strip().splitlines()
+            how = self._child.loss()[1]
+            raise UnmeasuredError(f"{how} ({said[-1]})" if said else how, over=True) from None
+
+
+class Pilot:
+    """The order in which a model's pilot fits are made, and when they stop."""
+
+    def __init__(
+        self, worker: PilotWorker, model: str, parts: Sequence[Part], seconds: float, most: float
+    ) -> None:
+        self._worker = worker
+        self._model = model
+        self._parts = parts
+        self._most = most
+        self._until = time.monotonic() + seconds
+        self.fits: list[Fit] = []
+        self.base_mb = 0.0
+        self.said = ""
+
+    def run(self, candidates: Candidates) -> None:
+        """Warm up, then the default on growing parts, then the dearest, then those drawn."""
+        default = candidates.default
+        try:
+            warm = self._warmed(default)
+        except UnmeasuredError as failed:
+            if failed.over or candidates.otherwise == default:
+                raise
+            default = candidates.otherwise
+            warm = self._warmed(default)
+        self.base_mb = warm.peak_mb
+        self._grow("default", default, warm, self._left() * DEFAULT_SHARE)
+        if candidates.dearest is not None and candidates.dearest != default:
+            cheap = self._fit("dearest", candidates.dearest, 0, self._left())
+            self._grow("dearest", candidates.dearest, cheap, self._left() * DEAREST_SHARE)
+        self._draw(candidates.drawn)
+
+    def _left(self) -> float:
+        return self._until - time.monotonic()
+
+    def _warmed(self, params: Mapping[str, Any]) -> Fit:
+        """The first fit of the process loads what is loaded late; the second counts."""
+        self._fit("default", params, 0, self._left())
+        return self._fit("default", params, 0, self._left())
+
+    def _fit(self, kind: Kind, params: Mapping[str, Any], part: int, seconds: float) -> Fit:
+        outcome = self._worker.fit(Configuration(self._model, params), part, seconds)
+        used, folds = outcome.resources, len(self._parts[part].splits)
+        return Fit(
+            kind, params, self._parts[part].rows, used.wall_s / folds, used.fit_s / folds,
+            used.cpu_s / folds, used.peak_mb, outcome.scores,
+        )  # fmt: skip
+
+    def _grow(self, kind: Kind, params: Mapping[str, Any], first: Fit, seconds: float) -> None:
+        """Larger and larger parts, while the next one should end within so many seconds.
+
+        Where nothing larger is affordable, the warm-up fit is what is known.
+        """
+        until = time.monotonic() + seconds
+        known = [first]
+        for place, part in enumerate(self._parts[1:], start=1):
+            left = until - time.monotonic()
+            curve = time_curve([fit.rows for fit in known], [fit.seconds for fit in known])
+            needed = curve.at(part.rows).value * len(part.splits)
+            large = part.share > LARGEST_SHARE
+            if part.share > self._most or needed > (CHEAP * left if large else left):
+                break
+            # what runs longer than predicted may take what the later fits would have had
+            fit = self._fit(kind, params, place, max(4 * needed, left, self._left()))
+            if fit.seconds * len(part.splits) < min(TWICE_BELOW_S, left / 4):
+                fit = _mean(fit, self._fit(kind, params, place, max(4 * needed, left)))
+            known.append(fit)
+            self.fits.append(fit)
+        if len(known) == 1:
+            self.fits.append(first)
+
+    def _draw(self, drawn: Sequence[Mapping[str, Any]]) -> None:
+        """The drawn configurations on the largest part that time allows for all of them."""
+        default = {fit.rows: fit.seconds for fit in self.fits if fit.kind == "default"}
+        dearest = {fit.rows: fit.seconds for fit in self.fits if fit.kind == "dearest"}
+        if not drawn or not default:
+            return
+        rows = min(default)
+        for each in sorted(default):
+            typical = (default[each] * dearest.get(each, 2 * default[each])) ** 0.5
+            if typical * len(drawn) <= 0.7 * self._left() or default[rows] < SHORTEST_S:
+                rows = each
+        place = next(place for place, part in enumerate(self._parts) if part.rows == rows)
+        for params in drawn:
+            if self._left() <= 0:
+                return
+            self.fits.append(self._fit("drawn", params, place, max(self._left(), 1.0)))
+
+
+def pilot(
+    worker_of: tuple[Assignment, Dataset],
+    parts: Sequence[Part],
+    model: str,
+    candidates: Candidates,
+    *,
+    seconds: float,
+    most: float = 1.0,
+) -> Piloted:
+    """Measure a model for about so many seconds, the start of its process not counted.
+
+    Args:
+        worker_of: what a worker of the sweep has.
+        parts: see ``evaluators.pilot.parts``: the first one warms up.
+        model: which of the assignment's.
+        candidates: what is fitted of it.
+        seconds: a fit that takes longer is ended.
+        most: the largest share of a fold to fit.
+
+    Nothing a model does is raised: ``said`` tells.
+    """
+    began = time.monotonic()
+    run: Pilot | None = None
+    said = ""
+    try:
+        with PilotWorker(*worker_of, parts) as worker:
+            run = Pilot(worker, model, parts, seconds, most)
+            run.run(candidates)
+    except UnmeasuredError as failed:
+        said = str(failed)
+    wall_s = time.monotonic() - began
+    if run is None:
+        return Piloted(model, 0.0, (), said, wall_s)
+    return Piloted(model, run.base_mb, tuple(run.fits), said, wall_s)
+
+
+def _mean(one: Fit, other: Fit) -> Fit:
+    """Of two fits of the same: the mean of what they took, the higher peak."""
+    return replace(
+        one,
+        seconds=(one.seconds + other.seconds) / 2,
+        fit_s=(one.fit_s + other.fit_s) / 2,
+        cpu_s=(one.cpu_s + other.cpu_s) / 2,
+        peak_mb=max(one.peak_mb, other.peak_mb),
+    )

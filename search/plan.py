@@ -1,0 +1,280 @@
+"""What a sweep will take, from what pilot fits say of its models: pure arithmetic, no clock.
+
+The finish time is a seeded Monte Carlo sum (SCIENCE 4.2): each model's fold at full size is off by
+one factor for the whole sweep (log-normal within its interval), configurations differ as those
+drawn did, and a sampler that learns goes where scores are, which is often where fits are dear.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from evaluators.curves import MemoryCurve, Range, TimeCurve
+from evaluators.types import Floats
+from search.finals_plan import plan_of
+from search.policy import FINALS_SHARE
+
+DRAWS = 2000
+#: Standard deviations from the middle to the ends of an interval that holds nine in ten.
+Z90 = 1.645
+#: How far a sampler that learns moves the mean of a model's cost towards its dearest corner, in
+#: logarithms, at most: TPE spent 2 to 8 times the seconds of random search (SCIENCE 0.8).
+DRIFT = 0.5
+#: Of a node's memory, what may be planned for; the rest is the system's.
+PLANNABLE = 0.9
+#: Seconds until the first trial runs, and beside each trial's own.
+START_S, TRIAL_OVERHEAD_S = 4.0, 0.02
+#: One worker beside others on a node is slower than alone: caches and memory are shared.
+CROWDED = 1.1
+#: Advice never goes below so many rows.
+FEWEST_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """What one model costs.
+
+    Attributes:
+        fold: seconds of one fold of its default configuration, by rows learnt from.
+        memory: own memory of a worker, of each configuration measured.
+        effects: seconds of configurations drawn from its space, in units of the default's.
+        dearest: the same of the dearest corner.
+    """
+
+    model: str
+    fold: TimeCurve
+    memory: tuple[MemoryCurve, ...]
+    effects: tuple[float, ...] = (1.0,)
+    dearest: float = 1.0
+
+    def peak(self, rows: float) -> Range:
+        """Own memory of a worker at its highest, of the configuration that takes most."""
+        return max((curve.at(rows) for curve in self.memory), key=lambda peak: peak.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One host: cores and memory (units of 2**20 bytes) that trials and driver may use."""
+
+    cores: int
+    memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a sweep asks for.
+
+    Attributes:
+        rows: searched on.
+        train_share: of these, how many a fold learns from.
+        threads: of one fit.
+        most_slots: trials at the same time as asked for; None for as many as fit.
+        timeout_s: after which the sweep ends by itself, or None.
+        learns: whether the sampler goes where scores are.
+        finals: whether finalists and an estimate follow the search.
+        data_row_mb: memory of one row of the data, held once a node.
+        driver_mb: own memory of the driver and what runs beside workers.
+    """
+
+    rows: int
+    folds: int
+    trials: int
+    train_share: float
+    repeats: int = 1
+    threads: int = 1
+    most_slots: int | None = None
+    timeout_s: float | None = None
+    learns: bool = True
+    finals: bool = True
+    data_row_mb: float = 0.0
+    driver_mb: float = 0.0
+
+    @property
+    def train_rows(self) -> float:
+        """Rows that a fit learns from."""
+        return self.rows * self.train_share
+
+    def with_folds(self, folds: int) -> "Demand":
+        """The same with fewer folds, each of which learns from fewer rows."""
+        share = self.train_share * (1 - 1 / folds) / (1 - 1 / self.folds)
+        return replace(self, folds=folds, train_share=share)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is foreseen.
+
+    Attributes:
+        p50_s: seconds from start to end that half of such sweeps stay below.
+        p90_s: seconds that nine in ten stay below.
+        max_concurrent: trials at the same time, all nodes together.
+        by_cores: how many the cores would allow.
+        by_memory: how many the memory would allow.
+        worker_mb: own memory of one worker to plan for.
+        peak_mb: memory to plan for on the node that takes most, driver and data included.
+    """
+
+    p50_s: float
+    p90_s: float
+    max_concurrent: int
+    by_cores: int
+    by_memory: int
+    worker_mb: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One thing to ask less of, and the most of it that still fits."""
+
+    what: str
+    now: int
+    to: int
+    plan: Plan
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``--json`` tells it."""
+        return {"cut": self.what, "from": self.now, "to": self.to, "p50_s": self.plan.p50_s,
+                "p90_s": self.plan.p90_s, "peak_mb": self.plan.peak_mb}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the plan is to stay within; None for no limit of time."""
+
+    nodes: tuple[Node, ...]
+    deadline_s: float | None = None
+    seed: int = 0
+
+    def hold(self, plan: Plan) -> bool:
+        """Whether at least one trial fits, and nine in ten such sweeps end in time."""
+        in_time = self.deadline_s is None or plan.p90_s <= self.deadline_s
+        return plan.by_memory > 0 and plan.by_cores > 0 and in_time
+
+
+def forecast(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> Plan:
+    """What a sweep takes; where no trial fits, the seconds are those of one at a time."""
+    rows = demand.train_rows
+    worker_mb = max(cost.peak(rows).high for cost in costs)
+    data_mb = demand.data_row_mb * demand.rows
+    beside = [data_mb + demand.driver_mb * (place == 0) for place in range(len(limits.nodes))]
+    by_cores = [node.cores // demand.threads for node in limits.nodes]
+    by_memory = [
+        max(0, int((PLANNABLE * node.memory_mb - held) / worker_mb))
+        for node, held in zip(limits.nodes, beside, strict=True)
+    ]
+    places = [min(pair) for pair in zip(by_cores, by_memory, strict=True)]
+    slots = min(sum(places), demand.most_slots or sum(places))
+    seconds = _seconds(costs, demand, max(1, slots), limits.seed)
+    least = int(slots == 0)  # where none fits, what one would take
+    peak = max(
+        held + max(min(place, slots), least) * worker_mb
+        for held, place in zip(beside, places, strict=True)
+    )
+    p50, p90 = np.quantile(seconds, [0.5, 0.9])
+    return Plan(
+        float(p50), float(p90), slots, sum(by_cores), sum(by_memory), worker_mb, float(peak)
+    )
+
+
+def _seconds(costs: Sequence[ModelCost], demand: Demand, slots: int, seed: int) -> Floats:
+    """(DRAWS,) seconds from start to end."""
+    rng = np.random.default_rng(seed)
+    fold_s = np.column_stack([_fold_s(cost, demand, rng) for cost in costs])
+    if demand.learns and len(costs) > 1:  # which model the sampler will prefer is not known
+        shares = rng.dirichlet(np.ones(len(costs)), DRAWS)
+    else:
+        shares = np.full((DRAWS, len(costs)), 1 / len(costs))
+    crowded = CROWDED if slots > 1 else 1.0
+    deal_s = (fold_s * shares).sum(axis=1) * demand.folds * crowded
+    trial_s = deal_s * demand.repeats + TRIAL_OVERHEAD_S
+    # at the end of the search slots wait for the last trial
+    busy = min(slots, demand.trials)
+    search_s = demand.trials * trial_s / busy + 0.5 * trial_s * (busy > 1)
+    total: Floats = START_S + search_s + _finals_deals(demand, busy) * deal_s
+    if demand.timeout_s is not None:
+        total = np.minimum(total, START_S + demand.timeout_s)
+    return total
+
+
+def _fold_s(cost: ModelCost, demand: Demand, rng: np.random.Generator) -> Floats:
+    """(DRAWS,) mean seconds of one fold of this model's configurations."""
+    told = cost.fold.at(demand.train_rows)
+    off = rng.normal(size=DRAWS)
+    up, down = math.log(told.high / told.value) / Z90, math.log(told.value / told.low) / Z90
+    factor = np.exp(off * np.where(off > 0, up, down))
+    # the Bayesian bootstrap of the few configurations drawn: their mean is not known exactly
+    weights = rng.dirichlet(np.ones(len(cost.effects)), DRAWS)
+    effect = weights @ np.array(cost.effects)
+    if demand.learns:
+        dearer = np.maximum(cost.dearest / effect, 1.0)
+        effect = effect * dearer ** rng.uniform(0, DRIFT, DRAWS)
+    fold_s: Floats = told.value * factor * effect
+    return fold_s
+
+
+def _finals_deals(demand: Demand, slots: int) -> float:
+    """Deals of all folds that follow the search, one after the other (see ``finals_plan``)."""
+    if not demand.finals:
+        return 0.0
+    units = int(FINALS_SHARE * demand.trials * demand.repeats)
+    plan = plan_of(units, demand.repeats)
+    jobs = plan.finalists + (1 + demand.repeats) * plan.default
+    choosing = max(1.0, jobs / slots) if jobs > 1 else 0.0
+    return choosing + plan.repeats
+
+
+def cuts(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> list[Cut]:
+    """For each of trials, folds and rows, the most of it, all else as asked, that fits.
+
+    Empty where all fits, or where nothing alone would do. Rows are told in two digits, at least
+    ``FEWEST_ROWS``; folds are at least two.
+    """
+    if limits.hold(forecast(costs, demand, limits)):
+        return []
+    ways: list[tuple[str, int, int, Callable[[int], Demand]]] = [
+        ("trials", demand.trials, 1, lambda to: replace(demand, trials=to)),
+        ("folds", demand.folds, 2, demand.with_folds),
+        ("rows", demand.rows, FEWEST_ROWS, lambda to: replace(demand, rows=to)),
+    ]
+    found = []
+    for what, now, least, asked in ways:
+
+        def fits(to: int, asked: Callable[[int], Demand] = asked) -> bool:
+            return limits.hold(forecast(costs, asked(to), limits))
+
+        most = _most(fits, least, now)
+        if most is not None and what == "rows":
+            most = max(least, _two_digits(most))
+        if most is not None:
+            found.append(Cut(what, now, most, forecast(costs, asked(most), limits)))
+    return found
+
+
+def _most(fits: Callable[[int], bool], least: int, below: int) -> int | None:
+    """The largest whole number from ``least`` on, and under ``below``, that fits; None if none."""
+    if least >= below or not fits(least):
+        return None
+    low, high = least, below
+    while high - low > 1:
+        between = (low + high) // 2
+        if fits(between):
+            low = between
+        else:
+            high = between
+    return low
+
+
+def _two_digits(number: int) -> int:
+    """Rounded down."""
+    unit = int(10 ** max(0, len(str(number)) - 2))
+    return number // unit * unit
+
+
+def least_memory_mb(costs: Sequence[ModelCost], demand: Demand) -> float:
+    """Memory of a node that holds the driver, the data and one worker."""
+    worker_mb = max(cost.peak(demand.train_rows).high for cost in costs)
+    return (demand.driver_mb + demand.data_row_mb * demand.rows + worker_mb) / PLANNABLE
