@@ -13,6 +13,8 @@ from evaluators.errors import DataError
 #: As the spec has it: "auto" lets the target itself decide.
 AskedTask = Literal["auto", "classification", "regression"]
 
+#: What Python's own numbers in a column of objects are to pandas.
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 #: A number with more distinct values than this may be no class.
 _CLASSES_TO_JUDGE = 20
 _FRACTIONS_TO_JUDGE = 10
@@ -27,7 +29,8 @@ def is_regression(series: "pd.Series[Any]", asked: AskedTask) -> bool:
     """
     if asked != "auto":
         return asked == "regression"
-    if kinds.is_bool_dtype(series.dtype) or not kinds.is_numeric_dtype(series.dtype):
+    numeric = kinds.is_numeric_dtype(series.dtype) and not kinds.is_bool_dtype(series.dtype)
+    if not numeric and kinds.infer_dtype(series, skipna=True) not in _NUMBERS:
         return False
     values = series.dropna().to_numpy(np.float64)
     values = values[np.isfinite(values)]

@@ -236,6 +236,8 @@ def score(value: float) -> str:
     """Four digits after the point, or as many as count where that would hide the number."""
     if math.isnan(value):
         return "-"
+    if 1e3 <= abs(value) < 1e9:  # an error in the target's unit, as dollars
+        return f"{value:,.1f}"
     return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e3 else f"{value:.3g}"
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def folds_of(dataset, splits, predict):
         (np.linspace(0, 1, 40), True),
         (np.arange(400) % 21, True),
         (np.arange(400) % 20, False),
+        ([Decimal(number) / 4 for number in range(40)], True),
         (np.arange(1000) % 40, False),  # 40 whole numbers are not more than one in twenty rows
         (np.arange(400) % 10 / 4, False),
         (np.arange(400) % 2 == 0, False),
