@@ -14,10 +14,12 @@ def sentence(told: Mapping[str, Any]) -> str:
         )
         return "none" if part["score"] is None else f"{score}  [{low}, {high}]"
 
-    locked = told["locked_rows_added"]
+    locked, scored = told["locked_rows_added"], told["scored_rows"]
+    already = told["new_rows"] - scored - locked
     held = f", {locked} are for the hold-out" if locked else ""
+    held += f", {already} are hold-out already" if already else ""
     lines = [
-        f"new rows:   {told['new_rows']}, of which {told['scored_rows']} are scored{held}",
+        f"new rows:   {told['new_rows']}, of which {scored} are scored{held}",
         f"claimed:    {told['metric']} {shown(told['claim'])}, the estimate of {told['sweep']}",
         f"there now:  {told['metric']} {shown(told['fresh'])}",
         f"the claim:  {told['verdict']}: {told['reason']}",
