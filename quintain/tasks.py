@@ -40,5 +40,7 @@ def misplaced(spec: Spec) -> Iterator[str]:
             "resample_ratio": block.resample_ratio,
         }
         yield from (f"{at}.{key}: {why}" for key, value in asked.items() if value)
+        if block.estimator in set(registered()) - set(registered(regression=True)):
+            continue  # it is refused as a whole, and its default space is that of classes
         for home, given in (("params", block.params), ("space", block.space)):
             yield from (f"{at}.{home}.{key}: {why}" for key in _OF_CLASSES if key in given)
