@@ -86,3 +86,16 @@ def test_any_column_name_can_be_written(target, columns):
     text = write_spec("a.csv", target, columns, Path("a.toml"))
     assert tomllib.loads(text)["data"]["target"] == target
     assert len(lines(text)) == 8
+
+
+def test_a_numeric_target_gets_its_own_lines():
+    """Eight lines with a regressor, no line on classes, and every default still a valid key."""
+    text = write_spec("homes.csv", "price", ["area", "price"], "homes.toml", regression=True)
+    assert len(lines(text)) == 8
+    assert [model.name for model in read_spec(tomllib.loads(text)).model] == ["xgboost", "ridge"]
+    assert not re.search("positive|class_weight|resample|stratified|roc_auc|logistic", text)
+    everything = tomllib.loads(re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.M))
+    spec = read_spec(everything | {"data": everything["data"] | {"task": "regression"}})
+    assert set(everything) == set(Spec.model_fields)
+    assert (spec.evaluate.metric, spec.evaluate.metrics) == ("r2", ("rmse",))
+    assert spec.splitter == "plain"
