@@ -16,6 +16,10 @@ class SpecError(QuintainError):
         return "\n".join(self.problems)
 
 
+class PlanError(QuintainError):
+    """No sweep like this fits into the time or the memory given, or none could be measured."""
+
+
 class RecordsError(QuintainError):
     """The records store cannot be opened, read or written."""
 

@@ -25,8 +25,8 @@ Z90 = 1.645
 DRIFT = 0.5
 #: Of a node's memory, what may be planned for; the rest is the system's.
 PLANNABLE = 0.9
-#: Seconds until the first trial runs, and beside each trial's own.
-START_S, TRIAL_OVERHEAD_S = 4.0, 0.02
+#: Seconds beside each trial's own.
+TRIAL_OVERHEAD_S = 0.02
 #: One worker beside others on a node is slower than alone: caches and memory are shared.
 CROWDED = 1.1
 #: Advice never goes below so many rows.
@@ -77,6 +77,7 @@ class Demand:
         finals: whether finalists and an estimate follow the search.
         data_row_mb: memory of one row of the data, held once a node.
         driver_mb: own memory of the driver and what runs beside workers.
+        start_s: seconds until the first trial runs.
     """
 
     rows: int
@@ -91,6 +92,7 @@ class Demand:
     finals: bool = True
     data_row_mb: float = 0.0
     driver_mb: float = 0.0
+    start_s: float = 4.0
 
     @property
     def train_rows(self) -> float:
@@ -194,9 +196,9 @@ def _seconds(costs: Sequence[ModelCost], demand: Demand, slots: int, seed: int) 
     # at the end of the search slots wait for the last trial
     busy = min(slots, demand.trials)
     search_s = demand.trials * trial_s / busy + 0.5 * trial_s * (busy > 1)
-    total: Floats = START_S + search_s + _finals_deals(demand, busy) * deal_s
+    total: Floats = demand.start_s + search_s + _finals_deals(demand, busy) * deal_s
     if demand.timeout_s is not None:
-        total = np.minimum(total, START_S + demand.timeout_s)
+        total = np.minimum(total, demand.start_s + demand.timeout_s)
     return total
 
 
