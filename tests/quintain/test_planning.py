@@ -72,23 +72,23 @@ def test_memory_below_one_worker_is_refused_with_the_smallest_that_would_do(loan
 
 
 def test_a_fit_that_never_ends_is_ended_and_what_came_before_counts(tmp_path):
-    """A model that hangs on more than 700 rows: the smaller fit is known, and why no more is."""
+    """A model that hangs on more than 400 rows: the smaller fit is known, and why no more is."""
     (tmp_path / "stuck.py").write_text(
         "from sklearn.naive_bayes import GaussianNB\n"
         "import time\n"
         "class Stuck(GaussianNB):\n"
         "    def fit(self, X, y):\n"
-        "        time.sleep(0.05 if len(X) <= 700 else 600)\n"
+        "        time.sleep(0.05 if len(X) <= 400 else 600)\n"
         "        return super().fit(X, y)\n"
     )
-    ready = prepared(2000, {"estimator": f"{tmp_path}/stuck.py:Stuck", "space": {}})
+    ready = prepared(6000, {"estimator": f"{tmp_path}/stuck.py:Stuck", "space": {}})
     name = next(iter(ready.assignment.recipes))
     pieces = parts(ready.dataset, ready.splits[:1])
     found = pilot(
         (ready.assignment, ready.dataset), pieces, name, Candidates({}, {}, None), seconds=1.5
     )
     assert [fit.rows for fit in found.fits][:1] == [pieces[1].rows]
-    assert all(fit.rows <= 700 for fit in found.fits)
+    assert all(fit.rows <= 400 for fit in found.fits)
     assert "no end after" in found.said
     assert found.wall_s < 10
 
