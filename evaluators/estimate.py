@@ -12,7 +12,7 @@ import numpy as np
 from evaluators.bootstrap import OutOfFold, bootstrap
 from evaluators.intervals import corrected_t, wider
 from evaluators.metrics import Metric
-from evaluators.types import Ints, Interval, Split
+from evaluators.types import Interval, Ints, Split
 
 
 def tested_share(splits: Sequence[Split]) -> float:
