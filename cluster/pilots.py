@@ -4,6 +4,7 @@ The process is the local runner's, so that a pilot fit costs what a trial's fold
 preloaded libraries, mapped data, limits, scoring and profiler. It can be ended whatever it does.
 """
 
+import os
 import pickle
 import shutil
 import tempfile
@@ -118,8 +119,6 @@ class PilotWorker:
         self._asked = 0
 
     def __enter__(self) -> Self:
-        import os
-
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
         self._child = Child(self._folder, 0, self._threads)
         self._child.send(packed(self._workload, self._folder / "values.npy"))
@@ -170,15 +169,21 @@ class PilotWorker:
 
 
 class Pilot:
-    """The order in which a model's pilot fits are made, and when they stop."""
+    """The order in which a model's pilot fits are made, and when they stop.
+
+    ``most``: the largest share of a fold to fit. ``cheap``: of the seconds left, how much a part
+    larger than ``LARGEST_SHARE`` may take.
+    """
 
     def __init__(
-        self, worker: PilotWorker, model: str, parts: Sequence[Part], seconds: float, most: float
-    ) -> None:
+        self, worker: PilotWorker, model: str, parts: Sequence[Part], seconds: float,
+        most: float = 1.0, cheap: float = CHEAP,
+    ) -> None:  # fmt: skip
         self._worker = worker
         self._model = model
         self._parts = parts
         self._most = most
+        self._cheap = cheap
         self._until = time.monotonic() + seconds
         self.fits: list[Fit] = []
         self.base_mb = 0.0
@@ -195,9 +200,10 @@ class Pilot:
             default = candidates.otherwise
             warm = self._warmed(default)
         self.base_mb = warm.peak_mb
-        self._grow("default", default, warm, self._left() * DEFAULT_SHARE)
+        alone = candidates.dearest is None and not candidates.drawn
+        self._grow("default", default, warm, self._left() * (1.0 if alone else DEFAULT_SHARE))
         if candidates.dearest is not None and candidates.dearest != default:
-            cheap = self._fit("dearest", candidates.dearest, 0, self._left())
+            cheap = self.measure("dearest", candidates.dearest, 0, self._left())
             self._grow("dearest", candidates.dearest, cheap, self._left() * DEAREST_SHARE)
         self._draw(candidates.drawn)
 
@@ -206,10 +212,11 @@ class Pilot:
 
     def _warmed(self, params: Mapping[str, Any]) -> Fit:
         """The first fit of the process loads what is loaded late; the second counts."""
-        self._fit("default", params, 0, self._left())
-        return self._fit("default", params, 0, self._left())
+        self.measure("default", params, 0, self._left())
+        return self.measure("default", params, 0, self._left())
 
-    def _fit(self, kind: Kind, params: Mapping[str, Any], part: int, seconds: float) -> Fit:
+    def measure(self, kind: Kind, params: Mapping[str, Any], part: int, seconds: float) -> Fit:
+        """One fit; UnmeasuredError where it does not end with a score within so many seconds."""
         outcome = self._worker.fit(Configuration(self._model, params), part, seconds)
         used, folds = outcome.resources, len(self._parts[part].splits)
         return Fit(
@@ -229,12 +236,12 @@ class Pilot:
             curve = time_curve([fit.rows for fit in known], [fit.seconds for fit in known])
             needed = curve.at(part.rows).value * len(part.splits)
             large = part.share > LARGEST_SHARE
-            if part.share > self._most or needed > (CHEAP * left if large else left):
+            if part.share > self._most or needed > (self._cheap * left if large else left):
                 break
             # what runs longer than predicted may take what the later fits would have had
-            fit = self._fit(kind, params, place, max(4 * needed, left, self._left()))
+            fit = self.measure(kind, params, place, max(4 * needed, left, self._left()))
             if fit.seconds * len(part.splits) < min(TWICE_BELOW_S, left / 4):
-                fit = _mean(fit, self._fit(kind, params, place, max(4 * needed, left)))
+                fit = _mean(fit, self.measure(kind, params, place, max(4 * needed, left)))
             known.append(fit)
             self.fits.append(fit)
         if len(known) == 1:
@@ -255,7 +262,7 @@ class Pilot:
         for params in drawn:
             if self._left() <= 0:
                 return
-            self.fits.append(self._fit("drawn", params, place, max(self._left(), 1.0)))
+            self.fits.append(self.measure("drawn", params, place, max(self._left(), 1.0)))
 
 
 def pilot(
@@ -266,6 +273,7 @@ def pilot(
     *,
     seconds: float,
     most: float = 1.0,
+    cheap: float = CHEAP,
 ) -> Piloted:
     """Measure a model for about so many seconds, the start of its process not counted.
 
@@ -275,7 +283,7 @@ def pilot(
         model: which of the assignment's.
         candidates: what is fitted of it.
         seconds: a fit that takes longer is ended.
-        most: the largest share of a fold to fit.
+        most, cheap: see ``Pilot``.
 
     Nothing a model does is raised: ``said`` tells.
     """
@@ -284,7 +292,7 @@ def pilot(
     said = ""
     try:
         with PilotWorker(*worker_of, parts) as worker:
-            run = Pilot(worker, model, parts, seconds, most)
+            run = Pilot(worker, model, parts, seconds, most, cheap)
             run.run(candidates)
     except UnmeasuredError as failed:
         said = str(failed)
