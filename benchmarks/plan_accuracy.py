@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,6 +25,7 @@ from cluster.pilots import LARGEST_SHARE, Candidates, Pilot, PilotWorker, Unmeas
 from evaluators.curves import memory_curve, time_curve
 from evaluators.pilot import parts
 from evaluators.process import MB
+from examples import real_data
 from quintain.prepare import Prepared, prepare
 from search.spec import read_spec
 
@@ -39,19 +39,17 @@ COVERED, TOO_HIGH = 0.95, 2.5
 
 def tables() -> dict[str, tuple[Callable[[], pd.DataFrame], str]]:
     """Name to loader and target; those of examples/ and two more."""
-    sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
-    import real_data
 
     def pakdd() -> pd.DataFrame:
         """PAKDD 2009 credit (empulse): 40,000 rows; twelve with a column too many are left out."""
-        path = real_data._file("empulse", "datasets/data/creditscoring2.csv.gz")
+        path = _inside("empulse") / "datasets/data/creditscoring2.csv.gz"
         table = pd.read_csv(path, sep="\t", encoding="latin1", low_memory=False)
         whole: pd.DataFrame = table[table["Unnamed: 27"].isna()].drop(columns="Unnamed: 27")
         return whole
 
     def shuttle() -> pd.DataFrame:
         """Shuttle, outlier form (river, BSD): 49,097 rows, 9 numbers, 7.2% outliers."""
-        return pd.read_csv(real_data._file("river", "datasets/shuttle.csv.gz"))
+        return pd.read_csv(_inside("river") / "datasets/shuttle.csv.gz")
 
     found: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
         "adult": (real_data.adult, "income"),
@@ -62,6 +60,14 @@ def tables() -> dict[str, tuple[Callable[[], pd.DataFrame], str]]:
     if find_spec("river") is not None:  # no dependency group of ours: pip install --no-deps river
         found["shuttle"] = (shuttle, "label")
     return found
+
+
+def _inside(package: str) -> Path:
+    """Where an installed package stands; it is not imported."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(f"{package} is not installed: run scripts/setup data")
+    return Path(spec.submodule_search_locations[0])
 
 
 def ready(table: str, models: Sequence[str]) -> Prepared:

@@ -9,7 +9,8 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -31,6 +32,8 @@ CHEAP = 0.1
 TWICE_BELOW_S = 1.0
 #: Of a model's seconds, how much its default configuration may take; of the rest, its dearest.
 DEFAULT_SHARE, DEAREST_SHARE = 0.5, 0.6
+#: The first fit, of next to no data, has so many seconds whatever is left of a model's.
+FIRST_S = 10.0
 #: A process that cannot say in so many seconds that it is ready never will.
 READY_S = 120.0
 
@@ -45,6 +48,8 @@ class Fit:
         rows: it learnt from.
         seconds: wall seconds of the whole fold: load, fit, score, and what scoring a trial takes.
         fit_s: wall seconds of the fit alone.
+        score_s: wall seconds of predicting and scoring the rows to test on.
+        tested: how many those are.
         cpu_s: of the whole fold.
         peak_mb: highest own memory of the process, in units of 2**20 bytes.
         scores: by metric.
@@ -55,6 +60,8 @@ class Fit:
     rows: int
     seconds: float
     fit_s: float
+    score_s: float
+    tested: int
     cpu_s: float
     peak_mb: float
     scores: Mapping[str, float]
@@ -203,25 +210,40 @@ class Pilot:
         alone = candidates.dearest is None and not candidates.drawn
         self._grow("default", default, warm, self._left() * (1.0 if alone else DEFAULT_SHARE))
         if candidates.dearest is not None and candidates.dearest != default:
-            cheap = self.measure("dearest", candidates.dearest, 0, self._left())
-            self._grow("dearest", candidates.dearest, cheap, self._left() * DEAREST_SHARE)
+            with self._failures_told("its dearest configuration"):
+                first = self.measure("dearest", candidates.dearest, 0, max(self._left(), 1.0))
+                self._grow("dearest", candidates.dearest, first, self._left() * DEAREST_SHARE)
         self._draw(candidates.drawn)
+
+    @contextmanager
+    def _failures_told(self, whose: str) -> Iterator[None]:
+        """Go on after a configuration that fails by itself, and keep the last one's words."""
+        try:
+            yield
+        except UnmeasuredError as failed:
+            self.said = f"{whose}: {failed}"
+            if failed.over:
+                raise UnmeasuredError(self.said, over=True) from None
 
     def _left(self) -> float:
         return self._until - time.monotonic()
 
     def _warmed(self, params: Mapping[str, Any]) -> Fit:
-        """The first fit of the process loads what is loaded late; the second counts."""
-        self.measure("default", params, 0, self._left())
+        """The first fit of the process loads what is loaded late; the second counts, if it can."""
+        first = self.measure("default", params, 0, max(self._left(), FIRST_S))
+        if self._left() < 2 * first.seconds * len(self._parts[0].splits):
+            return first
         return self.measure("default", params, 0, self._left())
 
     def measure(self, kind: Kind, params: Mapping[str, Any], part: int, seconds: float) -> Fit:
         """One fit; UnmeasuredError where it does not end with a score within so many seconds."""
         outcome = self._worker.fit(Configuration(self._model, params), part, seconds)
-        used, folds = outcome.resources, len(self._parts[part].splits)
+        used, splits = outcome.resources, self._parts[part].splits
+        folds, tested = len(splits), sum(len(split.test) for split in splits)
         return Fit(
             kind, params, self._parts[part].rows, used.wall_s / folds, used.fit_s / folds,
-            used.cpu_s / folds, used.peak_mb, outcome.scores,
+            used.score_s / folds, tested // folds, used.cpu_s / folds, used.peak_mb,
+            outcome.scores,
         )  # fmt: skip
 
     def _grow(self, kind: Kind, params: Mapping[str, Any], first: Fit, seconds: float) -> None:
@@ -262,7 +284,8 @@ class Pilot:
         for params in drawn:
             if self._left() <= 0:
                 return
-            self.fits.append(self.measure("drawn", params, place, max(self._left(), 1.0)))
+            with self._failures_told(f"{dict(params)}"):
+                self.fits.append(self.measure("drawn", params, place, max(self._left(), 1.0)))
 
 
 def pilot(
@@ -283,7 +306,8 @@ def pilot(
         model: which of the assignment's.
         candidates: what is fitted of it.
         seconds: a fit that takes longer is ended.
-        most, cheap: see ``Pilot``.
+        most: the largest share of a fold to fit.
+        cheap: see ``Pilot``.
 
     Nothing a model does is raised: ``said`` tells.
     """
@@ -299,7 +323,7 @@ def pilot(
     wall_s = time.monotonic() - began
     if run is None:
         return Piloted(model, 0.0, (), said, wall_s)
-    return Piloted(model, run.base_mb, tuple(run.fits), said, wall_s)
+    return Piloted(model, run.base_mb, tuple(run.fits), said or run.said, wall_s)
 
 
 def _mean(one: Fit, other: Fit) -> Fit:
@@ -308,6 +332,7 @@ def _mean(one: Fit, other: Fit) -> Fit:
         one,
         seconds=(one.seconds + other.seconds) / 2,
         fit_s=(one.fit_s + other.fit_s) / 2,
+        score_s=(one.score_s + other.score_s) / 2,
         cpu_s=(one.cpu_s + other.cpu_s) / 2,
         peak_mb=max(one.peak_mb, other.peak_mb),
     )

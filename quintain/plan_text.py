@@ -19,7 +19,7 @@ def lines(planned: Planned) -> list[str]:
         f"memory to plan for: {size(plan.peak_mb)} of {size(planned.limits.nodes[0].memory_mb)}, "
         f"{size(plan.worker_mb)} a worker",
         "",
-        *_table(_rows(planned)),
+        *columns(_rows(planned)),
         *(f"{each.model}: {each.said}" for each in planned.piloted if each.said),
         "",
         *_verdict(planned),
@@ -54,8 +54,8 @@ def _rows(planned: Planned) -> list[tuple[str, ...]]:
     return rows
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns under each other."""
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines in which the cells of a column stand under each other."""
     wide = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip()
