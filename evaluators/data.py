@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 
 from evaluators.columns import encode, matrix, oddities, refuse_infinite
 from evaluators.errors import DataError
-from evaluators.fingerprint import Hashes, fingerprint, keyed, row_hashes, value_hashes
+from evaluators.fingerprint import fingerprint, row_hashes, value_hashes
 from evaluators.identity import identify
 from evaluators.labels import encode_target
 from evaluators.numeric_target import AskedTask, is_regression, read_numbers
 from evaluators.reading import Source, Table, describe, listed, nearest, read_frame, refuse_twins
+from evaluators.subsample import MINORITY_FLOOR, draw, least_rows, nested_sample
 from evaluators.suspicion import unused_time
 from evaluators.types import Column, Dataset, Floats, Ints, Warned
 
-__all__ = ["load", "nested_sample", "read_frame"]
+__all__ = ["MINORITY_FLOOR", "load", "nested_sample", "read_frame"]
 
-#: A representative part keeps this many rows of every class, or all it has (SCIENCE 4.3).
-MINORITY_FLOOR = 50
 _DEFAULT_TARGET = "target"
 
 
@@ -51,8 +50,8 @@ def load(
         time_column: dates, ISO text or numbers; splits run forward in it.
         weight_column: sample weights, finite and above zero.
         folder: what relative paths are relative to.
-        rows: a representative part of about so many rows, see ``nested_sample``; fingerprint,
-            table and warnings stay those of the whole table.
+        rows: a representative part of so many rows, see ``subsample.draw``; fingerprint, table
+            and warnings stay those of the whole table.
         seed: of that part.
         task: whether the target is a label or a number; see ``numeric_target.is_regression``.
 
@@ -116,27 +115,6 @@ def _target(
             f'out, or set data.task = "classification"'
         )
     return read_numbers(labels, name, where), (), []
-
-
-def nested_sample(hashes: Hashes, target: Ints, rows: int, seed: int = 0) -> Ints:
-    """Positions, ascending, of a part of ``rows`` rows, stratified by class.
-
-    Laws: the part for fewer rows lies inside the part for more (one seed); it does not depend on
-    the order of rows; each class keeps its share, but no fewer than ``MINORITY_FLOOR`` rows or
-    all it has, where ``rows`` leaves room for that.
-
-    Rows come in the order of rank / size within their class, by keyed hash of their content;
-    the first ``MINORITY_FLOOR`` of every class come before all others.
-    """
-    order_keys = keyed(hashes, "sample", seed)
-    turn = np.empty(len(target))
-    for code in np.unique(target):
-        members = np.flatnonzero(target == code)
-        ranked = members[np.argsort(order_keys[members], kind="stable")]
-        rank = np.arange(len(members))
-        early = rank / MINORITY_FLOOR - 1.0
-        turn[ranked] = np.where(rank < MINORITY_FLOOR, early, (rank + 0.5) / len(members))
-    return np.sort(np.lexsort((order_keys, target, turn))[:rows])
 
 
 def _with_target(
@@ -262,12 +240,11 @@ def _finished(
     dataset = replace(dataset, fingerprint=fingerprint(dataset, hashes), warnings=tuple(found))
     if rows is None or rows >= dataset.rows:
         return dataset
-    least = 2 * max(1, len(dataset.classes))
+    least = least_rows(dataset)
     if rows < least:
         each = "" if dataset.regression else ", two a class"
         raise DataError(f"{where}: rows = {rows} is too few; at least {least}{each}")
-    strata = np.zeros(dataset.rows, np.int32) if dataset.regression else dataset.target
-    part = dataset.take(nested_sample(hashes, strata, rows, seed))
+    part = dataset.take(draw(dataset, rows, seed, hashes).rows)
     floor = _floor_warning(dataset, part)
     return replace(part, warnings=(*dataset.warnings, *floor), source=dataset.source)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.data import nested_sample
 from evaluators.errors import DataError
-from evaluators.fingerprint import Hashes, row_hashes
+from evaluators.fingerprint import Hashes
 from evaluators.metrics import tuned_name
 from evaluators.reading import listed
+from evaluators.subsample import draw
 from evaluators.types import Dataset
 from quintain.growth import surplus
 from quintain.locking import divide
@@ -155,9 +155,7 @@ def new_rows(
     training, fresh = data.take(np.flatnonzero(~later)), data.take(np.flatnonzero(later))
     assert training.identity is not None
     if prepared.spec.data.rows is not None:  # as many as were searched
-        strata = np.zeros(training.rows, int) if not training.classes else training.target
-        hashes, searched = row_hashes(training), int(view.header["rows_searched"])
-        training = training.take(nested_sample(hashes, strata, searched))
+        training = training.take(draw(training, int(view.header["rows_searched"])).rows)
     locked = prepared.division.locked
     taken = 0
     if locked is not None and prepared.spec.holdout.source is None:
