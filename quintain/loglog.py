@@ -10,7 +10,10 @@ from quintain.speeding import Speed, Speeds
 WIDTH, HEIGHT = 860, 520
 LEFT, RIGHT, TOP, BOTTOM = 76, 214, 54, 60
 #: Okabe & Ito's colours, told apart by the colour-blind too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D31")
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D31",
+    "#882255", "#999999",
+)  # fmt: skip
 #: A line has so many points.
 STEPS = 40
 

@@ -10,7 +10,7 @@ from cluster.pilots import Candidates, Fit, Pilot, PilotWorker, UnmeasuredError
 from evaluators.curves import MemoryCurve, Range, TimeCurve, memory_curve, time_curve
 from evaluators.limits import usable_cores
 from evaluators.models import make_recipe, registered
-from evaluators.pilot import Part, parts
+from evaluators.pilot import SHARES, Part, parts
 from evaluators.process import MB
 from quintain.prepare import Prepared, prepare
 from search.errors import PlanError
@@ -126,6 +126,7 @@ def speed(
     *,
     deadline_s: float | None = None,
     measured_s: float = MEASURED_S,
+    shares: Sequence[float] = SHARES,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Speeds:
     """Measure algorithms on growing parts of a table.
@@ -136,6 +137,7 @@ def speed(
         models: registered names or references; empty: every registered one that is installed.
         deadline_s: seconds in which one fit of all rows is to end.
         measured_s: seconds for the fits of all algorithms.
+        shares: of a fold's rows, the parts to fit.
         tell: is called with what is being measured.
 
     Raises:
@@ -144,7 +146,10 @@ def speed(
     """
     began = time.monotonic()
     prepared = _prepared(data, target, models)
-    pieces, names = parts(prepared.dataset, prepared.splits), list(prepared.assignment.recipes)
+    pieces, names = (
+        parts(prepared.dataset, prepared.splits, shares),
+        list(prepared.assignment.recipes),
+    )
     found, left_s = [], measured_s
     for place, name in enumerate(names):
         tell(f"measuring {name}: {place + 1} of {len(names)}")
