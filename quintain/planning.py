@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic_core import PydanticCustomError
 
-from cluster.pilots import Candidates, Fit, Kind, Piloted, pilot
-from evaluators.curves import TimeCurve, memory_curve, time_curve
+from cluster.pilots import Candidates, Fit, Piloted, pilot
+from evaluators.curves import MemoryCurve, TimeCurve, memory_curve, time_curve
 from evaluators.limits import usable_cores, usable_memory_mb
 from evaluators.memory import memory_watch
 from evaluators.pilot import Part, parts
@@ -226,15 +226,17 @@ def cost_of(prepared: Prepared, piloted: Piloted) -> ModelCost | None:
     ]
     data_row_mb = prepared.dataset.values[:1].nbytes / MB
     base_mb = piloted.base_mb + _folds_mb(prepared)
-    kinds: tuple[Kind, ...] = ("default", "dearest", "drawn")
-    memory = tuple(
-        memory_curve(
-            [fit.rows for fit in fits], [fit.peak_mb + _folds_mb(prepared) for fit in fits],
-            base_mb, data_row_mb,
-        )
-        for kind in kinds if (fits := piloted.of(kind))
+    drawn_fits = piloted.of("drawn")
+    most = [max(drawn_fits, key=lambda fit: fit.peak_mb)] if drawn_fits else []
+
+    def line(fits: Sequence[Fit]) -> MemoryCurve:
+        peaks = [fit.peak_mb + _folds_mb(prepared) for fit in fits]
+        return memory_curve([fit.rows for fit in fits], peaks, base_mb, data_row_mb)
+
+    return ModelCost(
+        piloted.model, fold, line([*default, *most]), tuple(effects) or (1.0,), max(1.0, ratio),
+        line(corner) if corner else None,
     )  # fmt: skip
-    return ModelCost(piloted.model, fold, memory, tuple(effects) or (1.0,), max(1.0, ratio))
 
 
 def curve_of(fits: Sequence[Fit]) -> TimeCurve:

@@ -39,20 +39,28 @@ class ModelCost:
 
     Attributes:
         fold: seconds of one fold of its default configuration, by rows learnt from.
-        memory: own memory of a worker, of each configuration measured.
+        memory: own memory of a worker, of the default and of configurations drawn.
         effects: seconds of configurations drawn from its space, in units of the default's.
         dearest: the same of the dearest corner.
+        corner: own memory of a worker that fits the dearest corner; None where it is not known.
     """
 
     model: str
     fold: TimeCurve
-    memory: tuple[MemoryCurve, ...]
+    memory: MemoryCurve
     effects: tuple[float, ...] = (1.0,)
     dearest: float = 1.0
+    corner: MemoryCurve | None = None
 
     def peak(self, rows: float) -> Range:
-        """Own memory of a worker at its highest, of the configuration that takes most."""
-        return max((curve.at(rows) for curve in self.memory), key=lambda peak: peak.high)
+        """Own memory of a worker at its highest; ``high`` is what to plan for.
+
+        The dearest corner needs no margin of its own: hardly a trial goes there.
+        """
+        usual = self.memory.at(rows)
+        if self.corner is None:
+            return usual
+        return Range(usual.value, usual.low, max(usual.high, self.corner.at(rows).value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ ROWS = [1000, 2000, 4000, 8000]
 COST = ModelCost(
     "a",
     time_curve(ROWS, [n / 8000 for n in ROWS]),
-    (memory_curve(ROWS, [100 + 0.05 * n for n in ROWS], 100, 0.0),),
+    memory_curve(ROWS, [100 + 0.05 * n for n in ROWS], 100, 0.0),
 )
 DEMAND = Demand(rows=10_000, folds=5, trials=100, train_share=0.8, learns=False, finals=False)
 BIG = Node(4, 64_000)
@@ -48,6 +48,14 @@ def test_slots_are_what_cores_and_memory_hold():
     two_nodes = forecast([COST], DEMAND, Limits((BIG, Node(2, 64_000))))
     assert two_nodes.max_concurrent == 6
     assert two_nodes.peak_mb == pytest.approx(4 * worker)
+
+
+def test_a_worker_is_planned_for_the_dearest_corner_too():
+    """Its line counts as it is, where it is above what others take with their margin."""
+    corner = memory_curve(ROWS, [100 + 0.2 * n for n in ROWS], 100, 0.0)
+    assert plan(cost=replace(COST, corner=corner)).worker_mb == pytest.approx(1700, rel=0.01)
+    cheap = memory_curve(ROWS, [100 + 0.01 * n for n in ROWS], 100, 0.0)
+    assert plan(cost=replace(COST, corner=cheap)).worker_mb == plan().worker_mb
 
 
 def test_data_and_driver_take_their_part_of_the_memory():
