@@ -81,10 +81,12 @@ def parts(
 
     Before those of ``shares`` comes one of ``WARM_ROWS``. Classes keep their shares of the rows,
     but each has at least ``evaluators.data.MINORITY_FLOOR`` rows to learn from, or all it has.
-    Parts of fewer than ``WARM_ROWS`` are left out.
+    Smaller parts are left out; folds of no more rows are one part, themselves.
     """
     train = min(len(split.train) for split in splits)
-    asked = {1.0} if train <= WARM_ROWS else {WARM_ROWS / train, *shares}
+    asked = {1.0}
+    if train > WARM_ROWS:
+        asked = {WARM_ROWS / train, *(share for share in shares if share * train > WARM_ROWS)}
     hashes = dataset.identity if dataset.identity is not None else row_hashes(dataset)
     strata = np.zeros(dataset.rows, np.int32) if dataset.regression else dataset.target
 
@@ -95,7 +97,7 @@ def parts(
         return rows[nested_sample(hashes[rows], strata[rows], count, seed)]
 
     found = []
-    for share in sorted(share for share in asked if share * train >= WARM_ROWS):
+    for share in sorted(asked):
         cut = tuple(
             replace(split, train=piece(split.train, share), test=piece(split.test, share))
             for split in splits

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from cluster.pilots import Candidates, Fit, Piloted, pilot
 from evaluators.curves import MemoryCurve, TimeCurve, memory_curve, time_curve
-from evaluators.limits import usable_cores, usable_memory_mb
+from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from evaluators.memory import memory_watch
 from evaluators.pilot import Part, parts
 from evaluators.process import MB
@@ -129,8 +129,8 @@ def plan(
         spec: a TOML file, or the same as a dict.
         data: a DataFrame, or (X, y), in place of the spec's source.
         deadline_s: seconds within which it is to end.
-        memory_mb: memory that it may take, in units of 2**20 bytes; None: all that this machine,
-            or the container around us, has.
+        memory_mb: memory that it may take, in units of 2**20 bytes; None: what this machine, or the
+            container around us, has left beside other programs.
         pilots_s: seconds for the pilot fits of all models.
         tell: is called with what is being measured.
 
@@ -147,7 +147,9 @@ def plan(
             "resources.cpus_per_trial"
         )
     piloted = measured(prepared, pilots_s, tell)
-    node = Node(cores, usable_memory_mb() if memory_mb is None else memory_mb)
+    # what other programs hold now is not ours to plan with; what we hold ourselves is
+    here_mb = min(usable_memory_mb(), free_memory_mb() + memory_watch().look().own / MB)
+    node = Node(cores, here_mb if memory_mb is None else memory_mb)
     found = planned(prepared, piloted, Limits((node,), deadline_s, prepared.spec.search.seed))
     return replace(found, wall_s=time.monotonic() - began)
 

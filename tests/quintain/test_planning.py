@@ -107,6 +107,14 @@ def test_parts_lie_inside_each_other_with_the_share_of_the_whole():
     assert all(abs(data.target[piece.splits[0].train].mean() - share) < 0.02 for piece in pieces)
 
 
+def test_a_fold_smaller_than_any_part_is_a_part_itself():
+    """With 200 rows there is nothing to grow: the fold is measured as it is."""
+    ready = prepared(200, {"estimator": "logistic_regression"})
+    (piece,) = parts(ready.dataset, ready.splits[:1])
+    assert piece.splits[0].train.tolist() == ready.splits[0].train.tolist()
+    assert piece.splits[0].test.tolist() == ready.splits[0].test.tolist()
+
+
 def test_a_model_that_cannot_be_fitted_is_told_by_its_own_reason():
     """Where no pilot fit ends there is no plan, and the model's words say why."""
     ready = prepared(600, {"estimator": "logistic_regression"})
