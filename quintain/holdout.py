@@ -59,7 +59,7 @@ def look(sweep: str, why: str, data: Any = None, *, records: str | None = None) 
         test, submission = _submission(prepared, winner)
         told = {
             "sweep": view.id, "trial": None if winner.trial < 0 else winner.trial,
-            "model": winner.model, "params": dict(winner.params), "rows": test.rows,
+            "model": winner.model, "params": dict(winner.params),
             "metric": prepared.objective.name, "target": test.name, "who": _user(), "why": why,
         }  # fmt: skip
         for _ in range(_TURNS):
@@ -169,10 +169,10 @@ def _rows(store: Records, names: str) -> "dict[str, Hashes]":
 
 
 def _refuse_at_the_budget(store: Records, sweep: str, digest: str, names: str, looks: int) -> None:
-    from search.ledger import used
+    from search.ledger import budget, used
 
-    rows = _rows(store, names)
-    spent = used(rows[digest], store.looks(names), rows)
+    rows, taken = _rows(store, names), store.looks(names)
+    spent, looks = used(rows[digest], taken, rows), budget(rows[digest], taken, rows, looks)
     if spent >= looks:
         raise QuintainError(
             f"all {looks} looks at the {len(rows[digest])} locked rows of {sweep} are used up: "
@@ -249,16 +249,17 @@ def _answered(
     told: Mapping[str, Any],
 ) -> tuple[int, dict[str, Any]]:  # fmt: skip
     """The number of the last look taken, and what the ledger is to keep of the next."""
-    from search.ledger import answer, look_body
+    from search.ledger import answer, budget, look_body
 
-    looks = store.looks(names)
-    found = answer(prepared.objective, test, submission, looks, _rows(store, names))
+    looks, rows = store.looks(names), _rows(store, names)
+    found = answer(prepared.objective, test, submission, looks, rows)
     if math.isnan(found.exact):
         raise QuintainError(
             f"{prepared.objective.name} is undefined for this model on the locked rows, so no look "
             f"was taken"
         )
-    remaining = prepared.spec.holdout.looks - found.look
+    allowed = budget(test.identities, looks, rows, prepared.spec.holdout.looks)
+    remaining = allowed - found.look
     return max((each.seq for each in looks), default=0), look_body(
         found, remaining=remaining, **told
     )

@@ -159,6 +159,7 @@ class Answer:
         told: whether ``score`` is this model's; else it is the best so far, and this model was
             not shown to be better.
         exact: this model's score, which only the ledger keeps.
+        rows: how many the score rests on; the best so far may have been asked about fewer.
     """
 
     look: int
@@ -166,6 +167,7 @@ class Answer:
     interval: Interval
     told: bool
     exact: float
+    rows: int
 
 
 def used(identities: Hashes, looks: Sequence[LookRecord], rows: Mapping[str, Hashes]) -> int:
@@ -176,6 +178,21 @@ def used(identities: Hashes, looks: Sequence[LookRecord], rows: Mapping[str, Has
     """
     seen = sum(int(np.isin(identities, rows[look.holdout]).sum()) for look in looks)
     return -(-seen // len(identities))
+
+
+def budget(
+    identities: Hashes, looks: Sequence[LookRecord], rows: Mapping[str, Hashes], asked: int
+) -> int:
+    """Looks that these rows bear: as asked, but no more than an earlier look at them had.
+
+    Else a later spec could lift the limit that the first one set.
+    """
+    known = [
+        int(look.body["look"] + look.body["remaining"])
+        for look in looks
+        if np.isin(identities, rows[look.holdout]).any()
+    ]
+    return min([asked, *known])
 
 
 def answer(
@@ -201,15 +218,15 @@ def answer(
         )
     if number == 1:
         interval = interval_of(metric, scored, number, test.groups)
-        return Answer(number, exact, interval, True, exact)
+        return Answer(number, exact, interval, True, exact, test.rows)
     rung, told = climb(metric, rung, scored, number, test.groups)
     interval = interval_of(metric, rung.scored, number, test.groups)
     # the ends would give away what the rounding hides
-    unit = step_of(metric, scored)
-    low, high = (rounded(end, test.rows, unit) for end in (interval.low, interval.high))
-    score = rounded(rung.score, test.rows, unit) if told else rung.score
-    method = f"ladder, {interval.method}"
-    return Answer(number, score, Interval(low, high, interval.level, method), told, exact)
+    unit, rests_on = step_of(metric, scored), len(rung.scored.rows)
+    low, high = (rounded(end, rests_on, unit) for end in (interval.low, interval.high))
+    score = rounded(rung.score, rests_on, unit) if told else rung.score
+    found = Interval(low, high, interval.level, f"ladder, {interval.method}")
+    return Answer(number, score, found, told, exact, rests_on)
 
 
 def _comparable(
@@ -239,5 +256,5 @@ def look_body(answered: Answer, **told: Any) -> dict[str, Any]:
     return {
         **told, "look": answered.look, "score": answered.score, "low": interval.low,
         "high": interval.high, "level": interval.level, "method": interval.method,
-        "told": answered.told, "exact": answered.exact,
+        "told": answered.told, "exact": answered.exact, "rows": answered.rows,
     }  # fmt: skip

@@ -7,7 +7,16 @@ import pytest
 
 from evaluators.fingerprint import mixed
 from evaluators.metrics import resolve
-from search.ledger import LockedRows, Submission, answer, holdout_of, packed, unpacked, used
+from search.ledger import (
+    LockedRows,
+    Submission,
+    answer,
+    budget,
+    holdout_of,
+    packed,
+    unpacked,
+    used,
+)
 from search.records import LookRecord
 
 AUC, F1, LOSS = (resolve(name, binary=True) for name in ("roc_auc", "f1", "log_loss"))
@@ -146,3 +155,24 @@ def test_another_target_uses_up_a_look_but_is_not_compared():
     found = ledger.ask(AUC, rows(), model(0.5, seed=2))
     assert (found.look, found.told) == (2, True)
     assert found.score == round(found.exact * ROWS) / ROWS
+
+
+def test_the_first_look_sets_the_limit_for_all():
+    """A later spec may ask for fewer looks at the same rows, not for more; new rows are free."""
+    half, other = slice(0, 400), slice(400, 800)
+    rows_of = {"a": EVERY[half]}
+    body = {"look": 1, "remaining": 9, "target": "bought"}
+    looks = [LookRecord(1, "a", "a-1", 0.0, body, model(1.0, part=half).to_bytes())]
+    assert budget(EVERY[half], looks, rows_of, 100) == 10
+    assert budget(EVERY[half], looks, rows_of, 3) == 3
+    assert budget(EVERY[other], looks, rows_of, 100) == 100
+
+
+def test_an_answer_says_how_many_rows_it_rests_on():
+    """The best so far was asked about half the rows: told again, it still rests on those."""
+    ledger, half = Ledger(), slice(0, 400)
+    ledger.ask(AUC, rows(half), model(2.0, part=half))
+    found = ledger.ask(AUC, rows(), model(0.1, seed=2))
+    assert not found.told
+    assert found.rows == 400
+    assert exact(AUC, rows(half), model(2.0, part=half)) == pytest.approx(found.score, abs=1 / 400)
