@@ -16,7 +16,7 @@ def lines(planned: Planned) -> list[str]:
         f"ends in {span(plan.p50_s)} as likely as not, in {span(plan.p90_s)} nine times in ten",
         f"{_slots(planned)} at the same time (cores allow {plan.by_cores}, memory "
         f"{plan.by_memory})",
-        f"memory to plan for: {size(plan.peak_mb)} of {size(planned.limits.nodes[0].memory_mb)}, "
+        f"memory to plan for: {size(plan.peak_mb)} of {_memory(planned)}, "
         f"{size(plan.worker_mb)} a worker",
         "",
         *columns(_rows(planned)),
@@ -25,6 +25,13 @@ def lines(planned: Planned) -> list[str]:
         *_verdict(planned),
         f"planning took {span(planned.wall_s)}",
     ]
+
+
+def _memory(planned: Planned) -> str:
+    """What the largest node has to plan with."""
+    nodes = planned.limits.nodes
+    most = size(max(node.memory_mb for node in nodes))
+    return most if len(nodes) == 1 else f"{most} on the largest of {len(nodes)} nodes"
 
 
 def _slots(planned: Planned) -> str:
@@ -74,7 +81,7 @@ def _verdict(planned: Planned) -> list[str]:
         why.append(f"{span(limits.deadline_s)} is too short: it takes {span(plan.p90_s)}")
     if plan.by_memory == 0:
         least = size(math.ceil(least_memory_mb(planned.costs, planned.demand)))
-        why.append(f"{size(limits.nodes[0].memory_mb)} is too little memory: it takes {least}")
+        why.append(f"{_memory(planned)} is too little memory: it takes {least}")
     if not planned.cut:
         return [*why, f"no single cut helps; one trial alone takes {span(planned.least.p90_s)}"]
     ways = ", or ".join(f"{cut.what} {cut.to:,} in place of {cut.now:,}" for cut in planned.cut)

@@ -1,5 +1,6 @@
 """What a sweep will take, before its first trial: pilot fits, curves, and the sum of them."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,17 +10,14 @@ from typing import Any
 import numpy as np
 from pydantic_core import PydanticCustomError
 
-from cluster.pilots import Candidates, Fit, Piloted, pilot
-from evaluators.curves import MemoryCurve, TimeCurve, memory_curve, time_curve
+from cluster.pilots import Piloted
 from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from evaluators.memory import memory_watch
-from evaluators.pilot import Part, parts
 from evaluators.process import MB
+from quintain.model_costs import cost_of, measured
 from quintain.prepare import Prepared, prepare
 from quintain.sweeps import LOCAL_BELOW_S
-from search.corner import dearest, drawn, middle
 from search.errors import PlanError
-from search.finals_plan import MOST_REPEATS
 from search.plan import (
     FEWEST_ROWS,
     Cut,
@@ -37,8 +35,6 @@ from search.spec_values import megabytes, seconds
 
 #: Seconds for all pilot fits together, starts of their processes not counted.
 PILOTS_S = 45.0
-#: Configurations drawn from a model's space.
-DRAWN = 8
 #: An idle Ray, in MB of 2**20 bytes, and the seconds by which it starts later.
 RAY_MB, RAY_START_S = 600.0, 6.0
 
@@ -72,7 +68,7 @@ class Planned:
 
     def to_json(self) -> dict[str, Any]:
         """What ``quintain plan --json`` prints."""
-        plan, node = self.plan, self.limits.nodes[0]
+        plan, nodes = self.plan, self.limits.nodes
         return {
             "name": self.spec.name,
             "p50_s": plan.p50_s,
@@ -82,8 +78,7 @@ class Planned:
             "by_memory": plan.by_memory,
             "peak_mb": plan.peak_mb,
             "worker_mb": plan.worker_mb,
-            "memory_mb": node.memory_mb,
-            "cores": node.cores,
+            "nodes": [{"cores": node.cores, "memory_mb": node.memory_mb} for node in nodes],
             "rows": self.demand.rows,
             "folds": self.demand.folds,
             "trials": self.demand.trials,
@@ -120,6 +115,7 @@ def plan(
     *,
     deadline_s: float | None = None,
     memory_mb: float | None = None,
+    address: str | None = None,
     pilots_s: float = PILOTS_S,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Planned:
@@ -131,6 +127,7 @@ def plan(
         deadline_s: seconds within which it is to end.
         memory_mb: memory that it may take, in units of 2**20 bytes; None: what this machine, or the
             container around us, has left beside other programs.
+        address: of a running Ray cluster to plan for; fits are still measured here.
         pilots_s: seconds for the pilot fits of all models.
         tell: is called with what is being measured.
 
@@ -140,18 +137,31 @@ def plan(
     """
     began = time.monotonic()
     prepared = prepare(read_spec(spec), data)
-    threads, cores = prepared.spec.resources.cpus_per_trial, usable_cores()
+    nodes = _nodes(address, memory_mb)
+    threads, cores = prepared.spec.resources.cpus_per_trial, max(node.cores for node in nodes)
     if cores < threads:
         raise PlanError(
-            f"a trial asks for {threads} cores and this machine has {cores}: lower "
+            f"a trial asks for {threads} cores and no node has more than {cores}: lower "
             "resources.cpus_per_trial"
         )
     piloted = measured(prepared, pilots_s, tell)
-    # what other programs hold now is not ours to plan with; what we hold ourselves is
-    here_mb = min(usable_memory_mb(), free_memory_mb() + memory_watch().look().own / MB)
-    node = Node(cores, here_mb if memory_mb is None else memory_mb)
-    found = planned(prepared, piloted, Limits((node,), deadline_s, prepared.spec.search.seed))
+    found = planned(prepared, piloted, Limits(nodes, deadline_s, prepared.spec.search.seed))
     return replace(found, wall_s=time.monotonic() - began)
+
+
+def _nodes(address: str | None, memory_mb: float | None) -> tuple[Node, ...]:
+    """Our machine, or the nodes of a cluster as they are; with no more memory than asked for."""
+    if address is None:
+        # what other programs hold now is not ours to plan with; what we hold ourselves is
+        here_mb = min(usable_memory_mb(), free_memory_mb() + memory_watch().look().own / MB)
+        return (Node(usable_cores(), here_mb if memory_mb is None else memory_mb),)
+    from cluster.ray_session import set_environment
+
+    set_environment(address)
+    from cluster.nodes import cluster_nodes
+
+    most = math.inf if memory_mb is None else memory_mb
+    return tuple(Node(cores, min(memory, most)) for cores, memory in cluster_nodes(address))
 
 
 def planned(prepared: Prepared, piloted: Sequence[Piloted], limits: Limits) -> Planned:
@@ -191,93 +201,6 @@ def asked_limits(deadline: str | None, memory: str | None) -> tuple[float | None
         raise PlanError(f'--memory: {wrong}; allowed: a size such as "800M", "8G"') from None
 
 
-def measured(prepared: Prepared, pilots_s: float, tell: Callable[[str], None]) -> list[Piloted]:
-    """Every model's pilot fits; what one leaves of the time is the others'."""
-    whose, found = (prepared.assignment, prepared.dataset), []
-    pieces: Sequence[Part] = parts(prepared.dataset, prepared.splits[:1])
-    recipes = prepared.assignment.recipes
-    left_s = pilots_s
-    for place, name in enumerate(recipes):
-        tell(f"measuring {name}: {place + 1} of {len(recipes)}")
-        began = time.monotonic()
-        asked = candidates(prepared, name)
-        share = left_s / (len(recipes) - place)
-        found.append(pilot(whose, pieces, name, asked, seconds=share))
-        left_s = max(left_s - min(share, time.monotonic() - began), 1.0)
-    return found
-
-
-def candidates(prepared: Prepared, model: str) -> Candidates:
-    """What is fitted of a model; of the user's own code nobody knows the dearest corner."""
-    space = prepared.space
-    corner = None if prepared.assignment.recipes[model].target else dearest(space, model)
-    return Candidates({}, middle(space, model), corner, drawn(space, model, DRAWN))
-
-
-def cost_of(prepared: Prepared, piloted: Piloted) -> ModelCost | None:
-    """What the pilot fits say; None where the default was never fitted."""
-    default, corner = piloted.of("default"), piloted.of("dearest")
-    if not default:
-        return None
-    full = float(np.mean([len(split.train) for split in prepared.splits]))
-    fold = curve_of(default)
-    ratio, here = _dearest(fold, default, corner, full)
-    effects = [
-        max(0.05, fit.seconds / fold.at(fit.rows).value) ** _stretch(here, ratio)
-        for fit in piloted.of("drawn")
-    ]
-    data_row_mb = prepared.dataset.values[:1].nbytes / MB
-    base_mb = piloted.base_mb + _folds_mb(prepared)
-    drawn_fits = piloted.of("drawn")
-    most = [max(drawn_fits, key=lambda fit: fit.peak_mb)] if drawn_fits else []
-
-    def line(fits: Sequence[Fit]) -> MemoryCurve:
-        peaks = [fit.peak_mb + _folds_mb(prepared) for fit in fits]
-        return memory_curve([fit.rows for fit in fits], peaks, base_mb, data_row_mb)
-
-    return ModelCost(
-        piloted.model, fold, line([*default, *most]), tuple(effects) or (1.0,), max(1.0, ratio),
-        line(corner) if corner else None,
-    )  # fmt: skip
-
-
-def curve_of(fits: Sequence[Fit]) -> TimeCurve:
-    """Seconds of a whole fold by rows."""
-    return time_curve([fit.rows for fit in fits], [fit.seconds for fit in fits])
-
-
-def _dearest(
-    fold: TimeCurve, default: Sequence[Fit], corner: Sequence[Fit], full: float
-) -> tuple[float, float]:
-    """How much dearer the dearest corner is, at full size and on the largest part of both."""
-    if not corner:
-        return 1.0, 1.0
-    known = {fit.rows: fit.seconds for fit in default}
-    shared = [fit for fit in corner if fit.rows in known]
-    last = shared[-1] if shared else corner[-1]
-    here = last.seconds / known.get(last.rows, fold.at(last.rows).value)
-    if len(corner) < 3:
-        return here, here
-    return curve_of(corner).at(full).value / fold.at(full).value, here
-
-
-def _stretch(here: float, full: float) -> float:
-    """The power by which differences between configurations grow from a part to the full size.
-
-    On a part, overhead that all share hides some of them; the dearest corner shows how much.
-    """
-    if here < 1.2 or full < 1.2:
-        return 1.0
-    return float(np.clip(np.log(full) / np.log(here), 0.5, 2.0))
-
-
-def _folds_mb(prepared: Prepared) -> float:
-    """What the positions of all folds take in a worker: searched on, and fresh ones afterwards."""
-    one_deal = sum(split.train.nbytes + split.test.nbytes for split in prepared.splits) / MB
-    deals = 1 + (1 + MOST_REPEATS) / prepared.spec.evaluate.repeats
-    return one_deal * deals
-
-
 def _demand(prepared: Prepared, costs: Sequence[ModelCost]) -> Demand:
     """What the spec asks for."""
     spec, splits, data = prepared.spec, prepared.splits, prepared.dataset
@@ -302,7 +225,8 @@ def _refuse_impossible(costs: Sequence[ModelCost], demand: Demand, limits: Limit
     """Refuse a deadline or a memory in which nothing at all could be done, and say what would."""
     quickest = min(costs, key=lambda cost: cost.fold.at(demand.train_rows).value)
     one_fit = quickest.fold.at(demand.train_rows).value
-    deadline_s, node = limits.deadline_s, limits.nodes[0]
+    deadline_s = limits.deadline_s
+    memory_mb = max(node.memory_mb for node in limits.nodes)
     if deadline_s is not None and deadline_s < one_fit:
         one = forecast(costs, replace(demand, trials=1), limits).p90_s
         every = forecast(costs, demand, limits).p90_s
@@ -313,9 +237,9 @@ def _refuse_impossible(costs: Sequence[ModelCost], demand: Demand, limits: Limit
         )
     few = replace(demand, rows=min(FEWEST_ROWS, demand.rows))
     least, needed = least_memory_mb(costs, few), least_memory_mb(costs, demand)
-    if node.memory_mb < least:
+    if memory_mb < least:
         raise PlanError(
-            f"{node.memory_mb:.0f}M of memory is less than driver and one worker need whatever the "
+            f"{memory_mb:.0f}M of memory is less than driver and one worker need whatever the "
             f"rows ({np.ceil(least):.0f}M, a tenth of it left to the system); the smallest that "
             f"would do for all {demand.rows} rows: {np.ceil(needed):.0f}M"
         )

@@ -7,8 +7,9 @@ import pytest
 
 from cluster.pilots import Candidates, pilot
 from evaluators.pilot import WARM_ROWS, parts
+from quintain.model_costs import measured
 from quintain.plan_text import lines
-from quintain.planning import asked_limits, measured, plan, planned
+from quintain.planning import asked_limits, plan, planned
 from quintain.prepare import prepare
 from search.errors import PlanError
 from search.plan import Limits, Node
