@@ -298,14 +298,14 @@ def pilot(
     most: float = 1.0,
     cheap: float = CHEAP,
 ) -> Piloted:
-    """Measure a model for about so many seconds, the start of its process not counted.
+    """Measure a model for about so many seconds, half of them for the start of its process at most.
 
     Args:
         worker_of: what a worker of the sweep has.
         parts: see ``evaluators.pilot.parts``: the first one warms up.
         model: which of the assignment's.
         candidates: what is fitted of it.
-        seconds: a fit that takes longer is ended.
+        seconds: what is left of them ends a fit that takes longer.
         most: the largest share of a fold to fit.
         cheap: see ``Pilot``.
 
@@ -316,7 +316,8 @@ def pilot(
     said = ""
     try:
         with PilotWorker(*worker_of, parts) as worker:
-            run = Pilot(worker, model, parts, seconds, most, cheap)
+            left_s = max(seconds - (time.monotonic() - began), seconds / 2)
+            run = Pilot(worker, model, parts, left_s, most, cheap)
             run.run(candidates)
     except UnmeasuredError as failed:
         said = str(failed)

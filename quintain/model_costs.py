@@ -30,7 +30,7 @@ def measured(prepared: Prepared, pilots_s: float, tell: Callable[[str], None]) -
         asked = candidates(prepared, name)
         share = left_s / (len(recipes) - place)
         found.append(pilot(whose, pieces, name, asked, seconds=share))
-        left_s = max(left_s - min(share, time.monotonic() - began), 1.0)
+        left_s = max(left_s - (time.monotonic() - began), 1.0)
     return found
 
 

@@ -33,7 +33,7 @@ from search.plan import (
 from search.spec import Spec, read_spec
 from search.spec_values import megabytes, seconds
 
-#: Seconds for all pilot fits together, starts of their processes not counted.
+#: Seconds for all pilot fits together, the start of their processes included.
 PILOTS_S = 45.0
 #: An idle Ray, in MB of 2**20 bytes, and the seconds by which it starts later.
 RAY_MB, RAY_START_S = 600.0, 6.0
