@@ -4,6 +4,7 @@ import json
 import math
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -88,13 +89,25 @@ def _run(replicate: Callable[[Task], Line], tasks: Sequence[Task], jobs: int) ->
     """In processes of one thread each, as they end."""
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
         futures = {pool.submit(replicate, task): task for task in tasks}
         try:
             for future in as_completed(futures):
                 yield {"task": dict(futures[future]), **future.result()}
         finally:
             pool.shutdown(cancel_futures=True)  # one failed, or nobody wants the rest
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next task for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _keep(file: Path, line: Line) -> None:
