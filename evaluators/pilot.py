@@ -90,18 +90,24 @@ def parts(
     hashes = dataset.identity if dataset.identity is not None else row_hashes(dataset)
     strata = np.zeros(dataset.rows, np.int32) if dataset.regression else dataset.target
 
-    def piece(rows: Ints, share: float) -> Ints:
-        if share >= 1:
-            return rows
-        count = max(len(dataset.classes), 1, round(share * len(rows)))
-        return rows[nested_sample(hashes[rows], strata[rows], count, seed)]
+    def pieces(whole: Ints) -> list[Ints]:
+        """From the largest to the smallest, each drawn from the one before: half the sorting."""
+        rows, made = whole, []
+        for share in sorted(asked, reverse=True):
+            count = max(len(dataset.classes), 1, round(share * len(whole)))
+            if count < len(rows):
+                rows = rows[nested_sample(hashes[rows], strata[rows], count, seed)]
+            made.append(rows)
+        return made
 
+    by_split = [
+        [
+            replace(split, train=train, test=test)
+            for train, test in zip(pieces(split.train), pieces(split.test), strict=True)
+        ]
+        for split in splits
+    ]
     found = []
-    for share in sorted(asked):
-        cut = tuple(
-            replace(split, train=piece(split.train, share), test=piece(split.test, share))
-            for split in splits
-        )
-        rows = round(sum(len(split.train) for split in cut) / len(cut))
-        found.append(Part(rows, share, cut))
-    return found
+    for share, cut in zip(sorted(asked, reverse=True), zip(*by_split, strict=True), strict=True):
+        found.append(Part(round(sum(len(each.train) for each in cut) / len(cut)), share, cut))
+    return found[::-1]
