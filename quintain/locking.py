@@ -92,8 +92,9 @@ def divide(
         searched = None if grown_from is None else _searched(whole, store, found, grown_from)
         kept, locked, warned = _by_size(spec, whole, searched)
     own = None if locked is None else _holdout(locked)
-    if store is not None and begins and own is not None:
-        warned.append(_new_ledger(store))
+    if store is not None and begins:
+        warned += [] if own is None else [_new_ledger(store)]
+        warned += _columns_changed(spec, whole, store)
     digests = [each.digest for each in found]
     if found:
         back = barred(whole.identity[kept], found)
@@ -199,6 +200,22 @@ def _new_ledger(store: Records) -> Warned:
         f"may hold are not known here"
     )
     return Warned("new_ledger", text)
+
+
+def _columns_changed(spec: Spec, whole: Dataset, store: Records) -> list[Warned]:
+    """A row is known by all its cells: under other columns, what was locked is not recognised."""
+    for found in store.sweeps():
+        header = found.header
+        same = header.get("spec", {}).get("data", {}).get("source") == spec.data.source
+        other = header.get("source_columns") not in (None, whole.names)
+        if same and other and header.get("holdout") and header.get("folder") == str(spec.folder):
+            text = (
+                f"{spec.data.source} has other columns than when {found.id} locked "
+                f"{header['rows_locked']} of its rows: they cannot be recognised, and may be "
+                f"searched on now; to leave a column out, name it in data.drop instead"
+            )
+            return [Warned("columns_changed", text, float(header["rows_locked"]))]
+    return []
 
 
 def _held_back(rows: int, sweeps: list[str]) -> Warned:

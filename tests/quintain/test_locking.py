@@ -105,6 +105,21 @@ def test_a_ledger_starts_once(store):
     assert codes(divide(spec(holdout={"test_size": False}), whole(asked, other), store)) == {}
 
 
+def test_a_table_whose_columns_changed_is_warned_of(store):
+    """Its locked rows cannot be told any more, whether this sweep locks rows itself or not."""
+    asked = spec(holdout={"test_size": 0.2})
+    first = locked(store, "a-1")
+    header = {
+        **first.header, "spec": asked.to_json(), "folder": str(asked.folder),
+        "rows_locked": first.rows_locked,
+    }  # fmt: skip
+    store.create("a", header)
+    other = frame().rename(columns={"a": "c"})
+    free = spec(holdout={"test_size": False})
+    assert "columns_changed" in codes(divide(free, whole(free, other), store))
+    assert "columns_changed" not in codes(divide(free, whole(free), store))
+
+
 def test_new_rows_are_free(store):
     """Rows added to the table are searched, those locked before are not."""
     first = locked(store, "a-1")
