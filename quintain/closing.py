@@ -9,6 +9,7 @@ from evaluators.estimate import tested_share
 from evaluators.optimism import bbc
 from evaluators.out_of_fold import OutOfFold, from_file
 from evaluators.thresholds import retuned
+from evaluators.types import Warned
 from search.afterthoughts import (
     Contender,
     optimism_large,
@@ -39,7 +40,13 @@ def _note_doubts(prepared: "Prepared", store: Records, lease: Lease) -> None:
     """Warn where the numbers promise less than they seem to."""
     view = read_view(store, lease.sweep)
     found, best, direction = view.finals.estimate, view.best, prepared.objective.direction
-    if found is None or best is None:
+    if best is None:
+        return
+    if found is None:
+        if "no_fresh_folds" not in [each.code for each in view.warnings]:
+            why = view.finals.failure or "the time was up before the winner was scored"
+            none = Warned("no_estimate", f"the winner has no honest estimate: {why}")
+            store.append(lease.sweep, [Entry("warning", time.time(), asdict(none))], lease)
         return
     low, high = found.interval.low, found.interval.high
     contenders = [

@@ -16,7 +16,7 @@ import numpy as np
 from cluster.runner import Machine, Runner
 from evaluators.baseline import baseline
 from evaluators.crossval import Evaluator
-from evaluators.errors import QuintainError
+from evaluators.errors import QuintainError, SplitError
 from evaluators.estimate import estimate_interval
 from evaluators.oof import encode
 from evaluators.out_of_fold import OutOfFold, from_file
@@ -41,7 +41,7 @@ def search_outer(
 
     What an earlier run has recorded is not searched again.
     """
-    splits = outer_splits(prepared, store, lease.sweep)
+    splits = _sound(prepared, store, lease)
     known = {e.fold: e.body for e in store.entries(lease.sweep) if e.kind == "outer"}
     if any(e.kind == "nested" for e in store.entries(lease.sweep)):
         return True
@@ -63,6 +63,25 @@ def search_outer(
         store.append(lease.sweep, [Entry("outer", time.time(), body, fold=number)], lease)
     _record(prepared, store, lease, splits)
     return True
+
+
+def _sound(prepared: "Prepared", store: Records, lease: Lease) -> list[Split]:
+    """The outer folds, once every one of them is known to have inner ones.
+
+    Raises:
+        SplitError: one has none, which ends the sweep before anything is searched.
+    """
+    try:
+        splits = outer_splits(prepared, store, lease.sweep)
+        for number, split in enumerate(splits):
+            inner(prepared, split, number)
+    except SplitError as error:
+        failed = {"state": "failed", "reason": f"nested folds cannot be made: {error}"}
+        store.append(lease.sweep, [Entry("state", time.time(), failed)], lease)
+        raise SplitError(
+            f"evaluate.nested: the folds inside an outer one cannot be made: {error}"
+        ) from error
+    return splits
 
 
 def outer_splits(prepared: "Prepared", store: Records, sweep: str) -> list[Split]:

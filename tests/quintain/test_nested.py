@@ -1,8 +1,10 @@
 """A nested sweep estimates the search itself, on rows that no part of it saw."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from evaluators.errors import QuintainError
 from quintain.sweeps import resume, run
 from search.records import Records
 
@@ -54,3 +56,17 @@ def test_each_outer_fold_is_a_sweep_of_its_own_and_stays_done(tmp_path):
         assert records.entries("nested-1.outer1of3-1") == before
         names = sorted(found.id for found in records.sweeps())
     assert names == ["nested-1", *(f"nested-1.outer{n}of3-1" for n in (1, 2, 3))]
+
+
+def test_outer_folds_that_cannot_be_searched_are_found_first(tmp_path):
+    """Groups of one class that are too few for inner folds: refused before any fit."""
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(40), 6)
+    table = pd.DataFrame({"x": rng.normal(size=240), "who": groups, "y": (groups < 4).astype(int)})
+    spec = {**SPEC, "data": {"target": "y", "group_column": "who"}}
+    spec["evaluate"] = {**SPEC["evaluate"], "folds": 4}
+    store = str(tmp_path / "records.db")
+    with pytest.raises(QuintainError, match=r"evaluate\.nested"):
+        run(spec, table, runner="inline", records=store, progress=False)
+    with Records.open(store) as records:
+        assert [(found.id, found.state) for found in records.sweeps()] == [("nested-1", "failed")]
