@@ -106,7 +106,7 @@ def sentence(told: Mapping[str, Any]) -> str:
         f"{told['sweep']} ({model}), {told['who']}: {told['why']}",
         f"left on these rows: {left}",
     ]
-    if told["look"] > 1:
+    if told["shown_better"] is not None:
         lines.insert(1, _ladder_line(told["shown_better"]))
     return "\n".join(lines)
 

@@ -185,6 +185,7 @@ class Finals:
             if self._false_starts < FALSE_STARTS_ALLOWED:
                 self._again(job)
                 return []
+            self._false_starts = 0
             failure: Failure | None = Failure("worker_lost", event.detail)
         else:
             job.deaths += 1

@@ -157,7 +157,8 @@ class Answer:
         score: what is told.
         interval: around it, at the look's level.
         told: whether ``score`` is this model's; else it is the best so far, and this model was
-            not shown to be better.
+            not shown to be better. None where a later look had nothing to be compared with, as
+            one for another target.
         exact: this model's score, which only the ledger keeps.
         rows: how many the score rests on; the best so far may have been asked about fewer.
     """
@@ -165,7 +166,7 @@ class Answer:
     look: int
     score: float
     interval: Interval
-    told: bool
+    told: bool | None
     exact: float
     rows: int
 
@@ -219,6 +220,7 @@ def answer(
     if number == 1:
         interval = interval_of(metric, scored, number, test.groups)
         return Answer(number, exact, interval, True, exact, test.rows)
+    alone = rung is None
     rung, told = climb(metric, rung, scored, number, test.groups)
     interval = interval_of(metric, rung.scored, number, test.groups)
     # the ends would give away what the rounding hides
@@ -226,7 +228,7 @@ def answer(
     low, high = (rounded(end, rests_on, unit) for end in (interval.low, interval.high))
     score = rounded(rung.score, rests_on, unit) if told else rung.score
     found = Interval(low, high, interval.level, f"ladder, {interval.method}")
-    return Answer(number, score, found, told, exact, rests_on)
+    return Answer(number, score, found, None if alone else told, exact, rests_on)
 
 
 def _comparable(
