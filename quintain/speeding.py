@@ -146,23 +146,29 @@ def speed(
     """
     began = time.monotonic()
     prepared = _prepared(data, target, models)
-    pieces, names = (
-        parts(prepared.dataset, prepared.splits, shares),
-        list(prepared.assignment.recipes),
-    )
+    pieces = parts(prepared.dataset, prepared.splits, shares)
+    found = _speeds(prepared, pieces, measured_s, tell)
+    name = Path(data).stem if isinstance(data, (str, Path)) else "data"
+    made = Speeds(
+        name, prepared.dataset.rows, prepared.objective.name, found, deadline_s,
+        time.monotonic() - began,
+    )  # fmt: skip
+    refuse_impossible(made)
+    return made
+
+
+def _speeds(
+    prepared: Prepared, pieces: Sequence[Part], measured_s: float, tell: Callable[[str], None]
+) -> tuple[Speed, ...]:
+    """Every algorithm; what one leaves of the time is the others'."""
+    names = list(prepared.assignment.recipes)
     found, left_s = [], measured_s
     for place, name in enumerate(names):
         tell(f"measuring {name}: {place + 1} of {len(names)}")
         share, before = left_s / (len(names) - place), time.monotonic()
         found.append(_speed(prepared, pieces, name, share))
         left_s = max(left_s - min(share, time.monotonic() - before), 1.0)
-    name = Path(data).stem if isinstance(data, (str, Path)) else "data"
-    made = Speeds(
-        name, prepared.dataset.rows, prepared.objective.name, tuple(found), deadline_s,
-        time.monotonic() - began,
-    )  # fmt: skip
-    refuse_impossible(made)
-    return made
+    return tuple(found)
 
 
 def _prepared(data: Any, target: str | None, models: Sequence[str]) -> Prepared:
