@@ -1,5 +1,7 @@
 """Cross-validation of one configuration: every fold fitted, scored and measured."""
 
+import math
+import statistics
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,15 +170,16 @@ class Evaluator:
                 )  # fmt: skip
                 model.fit(train_values, train_target, sample_weight=weight)
             with meter.phase("score"):
+                began = time.perf_counter()
                 output, kind = outputs(model, test_values, len(data.classes))
+                predict_s = time.perf_counter() - began
                 shift = model.log_prior_shift
                 scores, confusion = score_fold(
                     task.metrics, data.target[split.test], output, kind, cut=task.cut,
                     log_prior_shift=shift,
                 )  # fmt: skip
-        return FoldResult(
-            number, scores, confusion, meter.resources, output, kind, task.cut, shift
-        )  # fmt: skip
+        used = replace(meter.resources, predict_ms_per_1k=1e6 * predict_s / len(split.test))
+        return FoldResult(number, scores, confusion, used, output, kind, task.cut, shift)
 
     def _scored(self, run: "_Run") -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
@@ -198,7 +201,7 @@ class Evaluator:
             scores,
             by_fold,
             confusion,
-            _sum([fold.resources for fold in folds]),
+            together([fold.resources for fold in folds]),
             encode(run.splits, folds) if task.keep_oof else None,
             tuple(told[:WARNINGS_KEPT]),
             failure,
@@ -228,7 +231,7 @@ class Evaluator:
         parts = [fold.resources for fold in run.folds]
         if len(parts) < len(run.splits):
             parts.append(run.meter.resources)
-        cost = replace(_sum(parts), wall_s=run.busy_s)
+        cost = replace(together(parts), wall_s=run.busy_s)
         return Outcome(
             {}, by_fold, (), cost, None, tuple(run.said)[:WARNINGS_KEPT], failure
         )  # fmt: skip
@@ -308,8 +311,9 @@ def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind
     return output, kind
 
 
-def _sum(parts: Sequence[Resources]) -> Resources:
-    """Seconds add up; peaks and thread counts are maxima."""
+def together(parts: Sequence[Resources]) -> Resources:
+    """Of all folds: seconds add up, peaks and thread counts are maxima, latency is the median."""
+    latencies = [each for part in parts if not math.isnan(each := part.predict_ms_per_1k)]
     return Resources(
         wall_s=sum(part.wall_s for part in parts),
         load_s=sum(part.load_s for part in parts),
@@ -318,4 +322,5 @@ def _sum(parts: Sequence[Resources]) -> Resources:
         cpu_s=sum(part.cpu_s for part in parts),
         peak_mb=max((part.peak_mb for part in parts), default=0.0),
         threads=max((part.threads for part in parts), default=0),
+        predict_ms_per_1k=statistics.median(latencies) if latencies else math.nan,
     )

@@ -64,13 +64,17 @@ def _note_doubts(prepared: "Prepared", store: Records, lease: Lease) -> None:
 
 
 def _note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
-    """Record BBC-CV over all trials.
+    """Record BBC-CV over all trials that could have won.
 
     Left out where a trial was pruned or its outputs were not kept (the choice could not be
     repeated), and where fewer than two completed.
     """
     ended = [entry for entry in store.entries(lease.sweep) if entry.kind == "ended"]
-    completed = [entry for entry in ended if entry.body["state"] == "completed"]
+    completed = [
+        entry
+        for entry in ended
+        if entry.body["state"] == "completed" and not entry.body.get("infeasible")
+    ]
     pruned = any(entry.body["state"] == "pruned" for entry in ended)
     cells = len(completed) * prepared.dataset.rows * prepared.plan.repeats
     whole = len(completed) > 1 and all(entry.body.get("oof") for entry in completed)

@@ -148,15 +148,23 @@ def trials(sweep: str, traceback: int | None, records: str | None, as_json: bool
         console().print(trials_table(view))
 
 
-@click.command(cls=Example, example="quintain report adult-income-7")
+@click.command(cls=Example, example="quintain report adult-income-7 --picture front.svg")
 @click.argument("sweep")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), metavar="FILE.svg",
+    help="Also draw score against the seconds of a fit.",
+)  # fmt: skip
 @records_option
 @json_option
-def report(sweep: str, records: str | None, as_json: bool) -> None:
+def report(sweep: str, picture: Path | None, records: str | None, as_json: bool) -> None:
     """The whole report of a sweep."""
     from quintain.sweeps import open_sweep
 
     result = open_sweep(sweep, records=records)
+    if picture is not None:
+        from quintain.front_picture import write
+
+        write(result.view, picture)
     if as_json:
         click.echo(json.dumps(result.to_json() | {"trials": result.view.trials_json()}))
         return

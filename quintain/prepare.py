@@ -89,7 +89,7 @@ class Prepared:
             budget=search.trials, objective=self.objective.name,
             direction=self.objective.direction, slots=slots, timeout_s=search.timeout,
             trial_timeout_s=search.trial_timeout, stop=rules, deterministic=search.deterministic,
-            finals=finals,
+            finals=finals, constraints=search.constraints.limits,
         )  # fmt: skip
 
     def header(self, runner: str) -> dict[str, Any]:

@@ -86,9 +86,17 @@ def _equal(top: Judged, other: Judged, test_share: float) -> bool:
         )
         for ours, theirs in zip(one, two, strict=True)
     ]
+    return other is top or alike(pairs, test_share)
+
+
+def alike(pairs: Sequence[tuple[float, float]], test_share: float) -> bool:
+    """Whether paired fold scores differ by no more than one standard error of their mean.
+
+    Folds without a score count for nothing; fewer than two are alike in nothing.
+    """
     differences = [one - two for one, two in pairs if math.isfinite(one) and math.isfinite(two)]
     if len(differences) < 2:
-        return other is top
+        return False
     folds = len(differences)
     error = math.sqrt(statistics.variance(differences) * (1 / folds + test_share))
     return abs(statistics.fmean(differences)) <= error

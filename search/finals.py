@@ -12,6 +12,7 @@ from typing import Any
 from evaluators.types import Configuration, Failure, Outcome
 from search.bodies import number
 from search.choice import Choice, Judged, choose
+from search.constraints import broken
 from search.entries import Entry
 from search.events import (
     Dispatch,
@@ -70,7 +71,8 @@ class Finals:
         rules = policy.finals
         assert rules is not None, "a sweep with finalists has rules for them"
         sign = -1.0 if policy.direction == "maximize" else 1.0
-        scored = [trial for trial in trials if trial.state == "completed"]
+        completed = [trial for trial in trials if trial.state == "completed"]
+        scored = [trial for trial in completed if not trial.infeasible]
         ranked = sorted(scored, key=lambda t: (sign * (t.score or 0.0), t.wall_s, t.number))
         plan = plan_of(int(FINALS_SHARE * trials.ended * rules.repeats), rules.repeats)
         if left_s is not None:
@@ -218,6 +220,9 @@ class Finals:
         job.score = outcome.scores[objective]
         job.by_fold = tuple(outcome.folds[objective])
         job.cpu_s = outcome.resources.cpu_s
+        over = broken(self.policy.constraints, outcome.resources)
+        job.infeasible = bool(over)
+        body["infeasible"] = over or None
         interval = None if outcome.interval is None else asdict(outcome.interval)
         body |= self._named(job) | {"state": "completed", "interval": interval}
         return self._record(job, body, event.time, outcome.oof)
@@ -241,6 +246,7 @@ class Finals:
             if (job.candidate, job.partition) == (body["candidate"], body["partition"]):
                 job.state = body["state"]
                 if job.state == "completed":
+                    job.infeasible = bool(body.get("infeasible"))
                     objective = self.policy.objective
                     job.score = number(body["scores"][objective])
                     job.by_fold = tuple(number(each) for each in body["folds"][objective])
@@ -267,7 +273,11 @@ class Finals:
         self.jobs.append(Job(winner, ESTIMATE, self.plan.repeats * rules.folds))
 
     def _choice(self) -> Choice:
-        """Among the finalists that could be scored."""
+        """Among the finalists that could be scored.
+
+        Constraints hold on the folds searched on, for the defaults as for every trial: a finalist
+        that passed there does not drop out because the machine was busy later.
+        """
         rules = self.policy.finals
         assert rules is not None, "a sweep with finalists has rules for them"
         if len(self.candidates) == 1:
@@ -277,6 +287,8 @@ class Finals:
             jobs = {job.partition: job for job in self.jobs if job.candidate == place}
             if all(job.state == "completed" for job in jobs.values()):
                 fresh, own = jobs[CHOICE], jobs.get(SEARCH)
+                if own is not None and own.infeasible:
+                    continue
                 search = candidate.score if own is None else own.score
                 folds = candidate.folds if own is None else own.by_fold
                 scored.append(

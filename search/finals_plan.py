@@ -106,7 +106,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Job:
-    """One candidate on one partition."""
+    """One candidate on one partition. ``infeasible``: it breaks a constraint there."""
 
     candidate: int
     partition: int
@@ -117,6 +117,7 @@ class Job:
     score: float = math.nan
     by_fold: tuple[float, ...] = ()
     cpu_s: float = math.nan
+    infeasible: bool = False
 
     @property
     def done(self) -> bool:

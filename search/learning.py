@@ -24,7 +24,8 @@ class Learning:
     takes part in a decision. Otherwise it is learnt at once.
 
     Attributes:
-        best: the completed trial with the best score, the first of equals.
+        best: the completed trial with the best score that breaks no constraint, the first of
+            equals.
         since_best: completed trials learnt since.
         failed: failed trials learnt.
     """
@@ -67,7 +68,8 @@ class Learning:
             self.failed += trial.state == "failed"
             if trial.state == "completed" and trial.score is not None:
                 self.since_best += 1
-                if self._policy.better(trial.score, self.best.score if self.best else None):
+                best = self.best.score if self.best else None
+                if not trial.infeasible and self._policy.better(trial.score, best):
                     self.best, self.since_best = trial, 0
         self._untold.clear()
 

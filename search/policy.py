@@ -1,7 +1,7 @@
 """What a sweep was told to do: budgets, limits and stop rules, already resolved."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from search.entries import SweepState
@@ -61,6 +61,7 @@ class Policy:
         deterministic: suggestions depend on counts alone, never on measured time.
         pack_s: predicted work that fills a pack, in seconds.
         pack_items: configurations in a pack at most.
+        constraints: cost above which a trial is not recommended, by name (``search.constraints``).
         finals: how the winner is found and estimated after the search; None ends with the search.
     """
 
@@ -75,6 +76,7 @@ class Policy:
     pack_s: float = 1.0
     pack_items: int = 16
     finals: FinalRules | None = None
+    constraints: Mapping[str, float] = field(default_factory=dict)
 
     def search_s(self, winner_s: float) -> float | None:
         """The part of ``timeout_s`` that the search may use; the finalists get the rest.
@@ -128,13 +130,15 @@ def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None
     if standing.failed >= stop.failed and standing.ended < policy.budget:
         return "failed", f"{standing.failed} trials failed, the limit of stop_when.failed"
     if standing.ended >= policy.budget:
-        return _completed(standing, f"all {policy.budget} trials ended")
+        return _completed(policy, standing, f"all {policy.budget} trials ended")
     if standing.exhausted and not standing.live:
-        return _completed(standing, f"the space has only {standing.ended} configurations")
+        return _completed(policy, standing, f"the space has only {standing.ended} configurations")
     limit = policy.search_s(standing.best_s)
     if limit is not None and standing.elapsed_s >= limit:
         whose = "the search's part of the" if policy.finals else "the"
-        return _completed(standing, f"{whose} time budget of {policy.timeout_s:g} s is used up")
+        return _completed(
+            policy, standing, f"{whose} time budget of {policy.timeout_s:g} s is used up"
+        )
     if standing.best is not None:
         if stop.metric is not None and not policy.better(stop.metric, standing.best):
             return "completed", f"{policy.objective} reached {stop.metric:g}"
@@ -143,8 +147,11 @@ def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None
     return None
 
 
-def _completed(standing: Standing, reason: str) -> tuple[SweepState, str]:
-    """A budget that ends without a single score has failed."""
+def _completed(policy: Policy, standing: Standing, reason: str) -> tuple[SweepState, str]:
+    """A budget that ends without a single score, or without one that may win, has failed."""
+    if policy.constraints and standing.completed and standing.best is None:
+        each = "the one" if standing.completed == 1 else f"each of the {standing.completed}"
+        return "failed", f"{reason}, and {each} with a score breaks search.constraints"
     if standing.completed:
         return "completed", reason
     return "failed", f"{reason}, none of them with a score"

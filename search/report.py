@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.bodies import number as number_of
+from search.report_front import constraint_lines, front_table
 from search.report_tables import (
     STYLES,
     best_table,
@@ -79,8 +80,8 @@ def summary(view: SweepView) -> Group:
 def report(view: SweepView, *, opening: bool = True) -> Group:
     """The whole report; without its ``opening`` where that was printed before the first trial."""
     tables = (
-        finalists_table(view), best_table(view), confusion_table(view), class_table(view),
-        failures_table(view), said_table(view),
+        finalists_table(view), best_table(view), front_table(view), confusion_table(view),
+        class_table(view), failures_table(view), said_table(view),
     )  # fmt: skip
     return _spaced(
         [
@@ -134,9 +135,13 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     because = f" ({view.reason})" if view.reason else ""
     state = Text(f"{view.state}{because}", STYLES.get(view.state, ""))
     yield _line("state", state + Text(f"  {', '.join(told) or 'no trials yet'}", "dim"))
+    yield from (_line("constraint", Text(each, "yellow")) for each in constraint_lines(view))
     best = view.best
     if best is None:
-        yield Text("No trial has completed with a score.", "bold")
+        what = "has completed with a score"
+        if counts["infeasible"]:
+            what = "that has completed is within search.constraints: raise one, or drop it"
+        yield Text(f"No trial {what}.", "bold")
         return
     by = "the default configuration" if best.trial < 0 else f"trial {best.trial}"
     chosen = f"selection score, best of {len(view.ranked)} on the same folds: optimistic"

@@ -33,8 +33,8 @@ def best_table(view: SweepView, rows: int = 5) -> Group | None:
     if not ranked:
         return None
     folds = len(ranked[0].folds.get(view.metric, ()))
-    table = _table()
-    _columns(table, "trial", "score", "± sd", "wall s", "CPU s", "peak MB")
+    table = plain_table()
+    columns(table, "trial", "score", "± sd", "wall s", "CPU s", "peak MB")
     table.add_column("model and parameters", overflow="fold", ratio=1)
     for trial in ranked:
         table.add_row(
@@ -44,15 +44,15 @@ def best_table(view: SweepView, rows: int = 5) -> Group | None:
         )  # fmt: skip
     note = f"± standard deviation over the {folds} folds: a spread, not an interval"
     title = f"Best trials by {view.metric}, {len(ranked)} of {len(view.ranked)}"
-    return _titled(title, table, note if folds > 1 else "")
+    return titled(title, table, note if folds > 1 else "")
 
 
 def finalists_table(view: SweepView) -> Group | None:
     """Who competed on the fresh partition; None where there was nothing to choose."""
     if len(view.finals.finalists) < 2:
         return None
-    table = _table()
-    _columns(table, "finalist", "search", "fresh", "mean", "CPU s")
+    table = plain_table()
+    columns(table, "finalist", "search", "fresh", "mean", "CPU s")
     table.add_column("model and parameters", overflow="fold", ratio=1)
     for each in view.finals.finalists:
         name = "default" if each.trial is None else str(each.trial)
@@ -63,25 +63,26 @@ def finalists_table(view: SweepView) -> Group | None:
             score((each.search + each.fresh) / 2), number(each.cpu_s), told,
         )  # fmt: skip
     note = "the same configurations on the folds searched on and on a fresh partition"
-    return _titled("Finalists, the winner in bold", table, note)
+    return titled("Finalists, the winner in bold", table, note)
 
 
 def trials_table(view: SweepView) -> Group:
     """Every trial in the order of asking: how it ended, its score and its cost."""
-    table = _table()
-    _columns(table, "trial")
+    table = plain_table()
+    columns(table, "trial")
     table.add_column("state", no_wrap=True)
-    _columns(table, "score", "wall s", "CPU s", "peak MB")
+    columns(table, "score", "wall s", "CPU s", "peak MB")
     table.add_column("model and parameters", overflow="fold", ratio=1)
     for trial in view.trials:
         state = Text("cached" if trial.cached else trial.state, STYLES.get(trial.state, ""))
         why = f"{trial.cause}: {trial.reason}\n" if trial.cause else ""
+        why += f"infeasible: {trial.infeasible}\n" if trial.infeasible else ""
         table.add_row(
             str(trial.trial), state, score(trial.score), number(trial.wall_s),
             number(trial.cpu_s), megabytes(trial.peak_mb),
             Text(why, "red") + _configuration(trial),
         )  # fmt: skip
-    return _titled(f"Trials of {view.id}, score by {view.metric}", table)
+    return titled(f"Trials of {view.id}, score by {view.metric}", table)
 
 
 def confusion_table(view: SweepView) -> Group | None:
@@ -146,7 +147,7 @@ def _confusion(
     """One matrix with the recall of each class."""
     if len(names) > _MATRIX_CLASSES:
         return _worst_confusions(matrix, names, title)
-    table = _table()
+    table = plain_table()
     table.add_column("true class", overflow="fold")
     for name in names:
         table.add_column(Text(name), justify="right", overflow="fold")
@@ -154,7 +155,7 @@ def _confusion(
     for code, row in enumerate(matrix):
         cells = [Text(count(n), "bold" if code == at else "") for at, n in enumerate(row)]
         table.add_row(Text(names[code]), *cells, _share(row[code], sum(row)))
-    return _titled(title, table, note)
+    return titled(title, table, note)
 
 
 def class_table(view: SweepView) -> Group | None:
@@ -164,9 +165,9 @@ def class_table(view: SweepView) -> Group | None:
         return None
     counts = np.asarray(best.confusion, dtype=np.float64)
     names, repeats = _class_names(view, len(counts)), int(view.header.get("repeats", 1))
-    table = _table()
+    table = plain_table()
     table.add_column("class", overflow="fold")
-    _columns(table, "rows", "precision", "recall", "F1")
+    columns(table, "rows", "precision", "recall", "F1")
     each = (formula.precisions(counts), formula.recalls(counts), formula.fbetas(counts, 1.0))
     order: Sequence[int] = range(len(counts))
     if len(counts) > _MATRIX_CLASSES:
@@ -176,17 +177,17 @@ def class_table(view: SweepView) -> Group | None:
         table.add_row(Text(names[code]), count(counts[code].sum() / repeats), *values)
     few = len(order) < len(counts)
     note = f"the {len(order)} of {len(counts)} classes with the lowest F1" if few else ""
-    return _titled(f"Classes of {_called(best)}, out of fold", table, note)
+    return titled(f"Classes of {_called(best)}, out of fold", table, note)
 
 
 def _worst_confusions(
     matrix: Sequence[Sequence[float]], names: Sequence[str], title: str, rows: int = 8
 ) -> Group:
     """The pairs of classes mistaken most often."""
-    table = _table()
+    table = plain_table()
     table.add_column("true class", overflow="fold")
     table.add_column("predicted", overflow="fold")
-    _columns(table, "rows", "of the class")
+    columns(table, "rows", "of the class")
     pairs = [
         (mistaken, true, taken)
         for true, row in enumerate(matrix)
@@ -196,7 +197,7 @@ def _worst_confusions(
     for mistaken, true, taken in sorted(pairs, key=lambda pair: -pair[0])[:rows]:
         part = _share(mistaken, sum(matrix[true]))
         table.add_row(Text(names[true]), Text(names[taken]), count(mistaken), part)
-    return _titled(title, table, f"of {len(names)} classes, the pairs mistaken most often")
+    return titled(title, table, f"of {len(names)} classes, the pairs mistaken most often")
 
 
 def failures_table(view: SweepView) -> Group | None:
@@ -204,8 +205,8 @@ def failures_table(view: SweepView) -> Group | None:
     groups = view.failures
     if not groups:
         return None
-    table = _table()
-    _columns(table, "trials")
+    table = plain_table()
+    columns(table, "trials")
     table.add_column("cause", style="red")
     table.add_column("reason", overflow="fold", ratio=1)
     table.add_column("which", overflow="fold")
@@ -216,7 +217,7 @@ def failures_table(view: SweepView) -> Group | None:
             str(len(group.trials)), Text(group.cause), Text(group.reason), f"{which}{more}"
         )
     failed = view.counts["failed"]
-    return _titled(f"{failed} trial{'s' * (failed != 1)} failed", table)
+    return titled(f"{failed} trial{'s' * (failed != 1)} failed", table)
 
 
 def said_table(view: SweepView) -> Group | None:
@@ -224,12 +225,12 @@ def said_table(view: SweepView) -> Group | None:
     said = view.said_by_fits
     if not said:
         return None
-    table = _table()
-    _columns(table, "trials")
+    table = plain_table()
+    columns(table, "trials")
     table.add_column("warning", overflow="fold", ratio=1)
     for text, trials in said.items():
         table.add_row(str(len(trials)), Text(text))
-    return _titled("Fits warned", table)
+    return titled("Fits warned", table)
 
 
 def score(value: float) -> str:
@@ -286,16 +287,17 @@ def _share(part: float, whole: float) -> str:
     return f"{part / whole:.1%}" if whole else "-"
 
 
-def _table() -> Table:
+def plain_table() -> Table:
+    """Without lines, for a terminal or a pipe."""
     return Table(box=None, pad_edge=False, header_style="dim")
 
 
-def _titled(title: str, table: Table, note: str = "") -> Group:
+def titled(title: str, table: Table, note: str = "") -> Group:
     """Title and note outside the table, which may be narrower than they are."""
     return Group(Text(title, "bold"), table, *([Text(note, "dim")] if note else []))
 
 
-def _columns(table: Table, *names: str) -> None:
+def columns(table: Table, *names: str) -> None:
     """Columns of numbers."""
     for name in names:
         table.add_column(Text(name), justify="right", no_wrap=True)

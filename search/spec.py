@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from search.errors import SpecError
 from search.space import Parameter, Space
+from search.spec_constraints import Constraints
 from search.spec_defaults import with_defaults
 from search.spec_problems import path, problems_of, without
 from search.spec_rules import broken_rules
@@ -147,6 +148,7 @@ class Search(Section):
         default="none", description="who ends losing trials early (not built yet)"
     )
     stop_when: StopWhen = Field(default=StopWhen(), description="reasons to end early")
+    constraints: Constraints = Field(default=Constraints(), description="what the winner may cost")
     warm_start: Annotated[tuple[Text, ...], only([])] = Field(
         default=(), description="sweeps to learn from (not built yet)"
     )

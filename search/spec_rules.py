@@ -33,6 +33,7 @@ def broken_rules(tree: Mapping[str, Any]) -> dict[Place, str]:
         _resampling,
         _conditions,
         _grid,
+        _constraints,
     )
     return {place: sentence for rule in rules for place, sentence in rule(tree)}
 
@@ -220,3 +221,15 @@ def _grid(tree: Mapping[str, Any]) -> Iterator[Problem]:
                 'sampler = "grid" needs choices or steps; allowed: a list of values, or a range '
                 "with step",
             )
+
+
+def _constraints(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Measured limits would let the clock decide, which ``deterministic`` rules out."""
+    limits = _part(tree, "search", "constraints") or {}
+    given = isinstance(limits, Mapping) and any(each is not None for each in limits.values())
+    if given and _part(tree, "search", "deterministic") is True:
+        yield (
+            ("search", "constraints"),
+            "measured time and memory differ from run to run, which deterministic = true rules "
+            "out; take one of them out",
+        )

@@ -256,9 +256,8 @@ class Sweep:
         outcome, failure = item.outcome, item.outcome.failure
         body = ended_body(flight, outcome, event)
         if failure is None:
-            trial.score = outcome.scores[self.policy.objective]
-            trial.folds = tuple(outcome.folds[self.policy.objective])
-            trial.wall_s = outcome.resources.wall_s
+            trial.scored(outcome, self.policy)
+            body["infeasible"] = trial.infeasible or None
             self.pace.learn(trial.configuration.model, outcome.resources.wall_s)
         return [self._end(trial, event.time, body, failure, outcome.oof)]
 

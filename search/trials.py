@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from evaluators.types import Configuration
+from evaluators.types import Configuration, Outcome
 from search.bodies import number
+from search.constraints import broken
 from search.entries import BUDGETED, Entry, TrialState
+from search.policy import Policy
 from search.strategy import Verdict
 
 #: The only moves a trial can make.
@@ -36,6 +38,7 @@ class Trial:
         score: the objective, once completed.
         folds: the objective fold by fold, once completed.
         wall_s: seconds it took, once completed.
+        infeasible: which constraints it breaks, once completed; empty if none.
     """
 
     number: int
@@ -50,6 +53,14 @@ class Trial:
     cause: str | None = None
     folds: tuple[float, ...] = ()
     wall_s: float = math.nan
+    infeasible: str = ""
+
+    def scored(self, outcome: Outcome, policy: Policy) -> None:
+        """Take over what an outcome without a failure says."""
+        self.score = outcome.scores[policy.objective]
+        self.folds = tuple(outcome.folds[policy.objective])
+        self.wall_s = outcome.resources.wall_s
+        self.infeasible = broken(policy.constraints, outcome.resources)
 
     @property
     def live(self) -> bool:
@@ -63,6 +74,8 @@ class Trial:
         A failure that would come again tells it to stay away; told as a plain failure, TPE goes
         back to the same region and the sweep ends of its failures.
         """
+        if self.infeasible:
+            return "infeasible"
         if self.state == "failed" and self.cause not in ("worker_lost", "preempted"):
             return "infeasible"
         if self.state == "waiting" or self.state == "running":
@@ -147,6 +160,7 @@ class Trials:
                 trial.cause = entry.body.get("cause")
                 told = (entry.body.get("folds") or {}).get(objective, ())
                 trial.folds = tuple(number(each) for each in told)
+                trial.infeasible = entry.body.get("infeasible") or ""
                 trial.wall_s = number((entry.body.get("resources") or {}).get("wall_s"))
         for trial in trials:
             if trial.state == "running":

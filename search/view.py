@@ -13,7 +13,9 @@ from typing import Any
 from evaluators.types import Warned
 from search import bodies
 from search.bodies import Json, number
+from search.choice import alike
 from search.entries import BUDGETED, Entry, SweepState
+from search.front import front
 from search.records import Records
 from search.view_cost import Cost, Runs, cost_of
 from search.view_finals import FinalsFold, FinalsView
@@ -21,8 +23,12 @@ from search.view_rows import TrialFold, TrialView
 
 #: What is told of a refresh beside the rest; all of it is in the record.
 REFRESHED = ("when", "new_rows", "verdict", "fresh", "next")
-#: What `trial_counts` counts, in its order. "cached" trials are among the completed as well.
-COUNTED = ("completed", "cached", "pruned", "failed", "cancelled")
+#: What `trial_counts` counts, in its order. Those "cached", and those "infeasible" (they break a
+#: constraint), are among the completed as well.
+COUNTED = ("completed", "cached", "pruned", "failed", "cancelled", "infeasible")
+
+#: What is told of each trial on the front of score against cost.
+FRONT = ("trial", "score", "fit_s", "predict_ms_per_1k", "peak_mb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,8 @@ class SweepView:
         created: seconds since the epoch.
         positive: the positive class as the user wrote it, None if there are more than two.
         wall_s: seconds with a driver: of each run, from "running" to its last entry.
-        counts: trials by state, "cached" ones counted once more; "waiting" and "running" too.
+        counts: trials by state, "cached" and "infeasible" ones counted once more; "waiting" and
+            "running" too.
         best: the winner among the finalists; before they were compared the completed trial with
             the best score, of equals the quicker, then the earlier. Its ``trial`` is -1 where the
             model's defaults won.
@@ -140,8 +147,39 @@ class SweepView:
 
     @property
     def ranked(self) -> list[TrialView]:
-        """Completed trials with a score, the best first."""
+        """Completed trials with a score that break no constraint, the best first."""
         return _ranked(self.trials, self.direction)
+
+    @property
+    def constraints(self) -> dict[str, float]:
+        """What a trial may cost to win, by name; empty where nothing is limited."""
+        told = self.header.get("spec", {}).get("search", {}).get("constraints") or {}
+        return {name: limit for name, limit in told.items() if limit is not None}
+
+    @property
+    def front(self) -> list[TrialView]:
+        """Trials that no other beats at as little cost, the best score first."""
+        return front(self.ranked, self.direction)
+
+    @property
+    def cheapest_alike(self) -> TrialView | None:
+        """Of the front the quickest to fit within one standard error of the best score.
+
+        None where it is the best itself, or folds cannot tell.
+        """
+        found, folds = self.front, self.header.get("folds")
+        if not found or not folds or folds < 2:
+            return None
+        best = found[0].folds.get(self.metric, ())
+        within = [
+            each
+            for each in found[1:]
+            if alike(
+                list(zip(best, each.folds.get(self.metric, ()), strict=False)), 1 / (folds - 1)
+            )
+        ]
+        quickest = min((found[0], *within), key=lambda each: (each.fit_s, each.trial))
+        return None if quickest is found[0] else quickest
 
     @property
     def beats_baseline(self) -> bool | None:
@@ -207,6 +245,7 @@ class SweepView:
                 "overhead_s": cost.overhead_s,
                 "max_concurrent": cost.max_concurrent,
             },
+            "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
             "records": self.records,
         }
@@ -286,10 +325,11 @@ def read_view(records: Records, sweep: str) -> SweepView:
 def _ranked(trials: Iterable[TrialView], direction: str) -> list[TrialView]:
     """Completed trials the best first: by score, of equals the quicker, then the earlier.
 
-    A trial without a score, or with NaN, is not among them.
+    A trial without a score, with NaN, or that breaks a constraint is not among them.
     """
     sign = -1.0 if direction == "maximize" else 1.0
-    scored = [each for each in trials if each.state == "completed" and not math.isnan(each.score)]
+    feasible = [each for each in trials if each.state == "completed" and not each.infeasible]
+    scored = [each for each in feasible if not math.isnan(each.score)]
     return sorted(scored, key=lambda each: (sign * each.score, each.wall_s, each.trial))
 
 
@@ -298,4 +338,5 @@ def _counts(trials: Iterable[TrialView]) -> dict[str, int]:
     for trial in trials:
         counts[trial.state] += 1
         counts["cached"] += trial.cached
+        counts["infeasible"] += bool(trial.infeasible)
     return {name: counts[name] for name in (*COUNTED, "waiting", "running")}

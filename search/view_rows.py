@@ -1,6 +1,7 @@
 """One trial as people and programs see it: a row, folded from the trial's entries."""
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ ROW = (
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
     "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb",
     "rung", "attempt", "worker", "cached", "threshold", "tuned_confusion",
+    "predict_ms_per_1k", "infeasible",
 )  # fmt: skip
 
 _COSTS = ("wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb")
@@ -39,6 +41,8 @@ class TrialView:
         cached: answered from an earlier record; its cost was paid then.
         threshold: the cut that all out-of-fold rows choose; None where none was tuned.
         tuned_confusion: as ``confusion``, each fold cut where the other folds say.
+        predict_ms_per_1k: latency of the model's own prediction, median of the folds.
+        infeasible: which constraints of the spec it breaks, and by what; None if none.
         kind: whether outputs are probabilities or decision values, which thresholds are, too.
         score: the one of ``scores`` that the sweep ranks by, NaN without it.
         threads, origin, warnings, traceback: kept aside, like ``score`` and ``kind`` in no row.
@@ -67,6 +71,8 @@ class TrialView:
     cached: bool
     threshold: float | None = None
     tuned_confusion: Matrix | None = None
+    predict_ms_per_1k: float = math.nan
+    infeasible: str | None = None
     kind: ScoreKind | None = None
     score: float = math.nan
     threads: int = 0
@@ -156,6 +162,8 @@ class TrialFold:
             cached=bool(ended.get("cached", False)),
             threshold=ended.get("threshold"),
             tuned_confusion=_matrix(ended.get("tuned_confusion")),
+            predict_ms_per_1k=cost.predict_ms_per_1k,
+            infeasible=ended.get("infeasible") or None,
             kind=ended.get("kind"),
             score=scores.get(metric, math.nan),
             threads=cost.threads,
@@ -184,6 +192,7 @@ class TrialFold:
             cpu_s=sum(r.cpu_s for r in each),
             peak_mb=max(r.peak_mb for r in each),
             threads=max(r.threads for r in each),
+            predict_ms_per_1k=statistics.median(r.predict_ms_per_1k for r in each),
         )
 
 
@@ -191,7 +200,8 @@ def _resources(body: Mapping[str, Any]) -> Resources:
     """The "resources" of a body: zeros where it has none, NaN for what was not measured."""
     found = body.get("resources") or {}
     cost = {name: number(found.get(name, math.nan if found else 0.0)) for name in _COSTS}
-    return Resources(**cost, threads=int(found.get("threads") or 0))
+    latency = number(found.get("predict_ms_per_1k"))
+    return Resources(**cost, threads=int(found.get("threads") or 0), predict_ms_per_1k=latency)
 
 
 def _matrix(rows: Iterable[Iterable[float]] | None) -> Matrix | None:

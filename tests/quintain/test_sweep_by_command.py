@@ -7,12 +7,12 @@ import pytest
 RUN_KEYS = {
     "sweep", "state", "runner", "metric", "direction", "positive", "wall_s", "trial_counts", "best",
     "estimate", "baseline", "warnings", "resources", "refreshed",
-    "records",
+    "front", "records",
 }  # fmt: skip
 TRIAL_KEYS = {
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
     "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb", "rung",
-    "attempt", "worker", "cached",
+    "attempt", "worker", "cached", "predict_ms_per_1k", "infeasible",
 }  # fmt: skip
 
 

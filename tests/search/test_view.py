@@ -83,6 +83,7 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
         "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb",
         "rung", "attempt", "worker", "cached", "threshold", "tuned_confusion",
+        "predict_ms_per_1k", "infeasible",
     ]  # fmt: skip
     assert [list(row) for row in rows] == [keys, keys]
     assert json.loads(json.dumps(rows[0], allow_nan=False)) == {
@@ -92,7 +93,7 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         "wall_s": 2.0, "queue_s": 0.25, "load_s": 0.5, "fit_s": 1.0, "score_s": 0.5,
         "overhead_s": 0.125, "cpu_s": 3.0, "peak_mb": 100.0, "rung": None, "attempt": 0,
         "worker": "here/2", "cached": False, "threshold": 0.25,
-        "tuned_confusion": [[2, 2], [0, 2]],
+        "tuned_confusion": [[2, 2], [0, 2]], "predict_ms_per_1k": None, "infeasible": None,
     }  # fmt: skip
     assert rows[1]["state"] == "waiting"
     assert rows[1]["confusion"] is rows[1]["threshold"] is rows[1]["tuned_confusion"] is None
@@ -182,10 +183,12 @@ def test_counts_add_up_to_the_budget():
     found = view(*entries)
     assert found.counts == {
         "completed": 2, "cached": 1, "pruned": 1, "failed": 1, "cancelled": 1,
+        "infeasible": 0,
         "waiting": 1, "running": 1,
     }  # fmt: skip
     assert found.to_json()["trial_counts"] == {
         "completed": 2, "cached": 1, "pruned": 1, "failed": 1, "cancelled": 1,
+        "infeasible": 0,
     }  # fmt: skip
 
 
@@ -240,12 +243,15 @@ def test_run_json_has_every_key_of_the_design():
     assert empty == {
         "sweep": "adult-income-7", "state": "queued", "runner": "ray", "metric": "roc_auc",
         "direction": "maximize", "positive": "yes", "wall_s": 0.0,
-        "trial_counts": dict.fromkeys(("completed", "cached", "pruned", "failed", "cancelled"), 0),
+        "trial_counts": dict.fromkeys(
+            ("completed", "cached", "pruned", "failed", "cancelled", "infeasible"), 0
+        ),
         "best": None, "estimate": None, "baseline": None, "warnings": [],
         "resources": {
             "cpu_s": 0, "finalists_cpu_s": 0, "peak_mb": 0.0, "overhead_s": 0.0,
             "max_concurrent": None,
         },
+        "front": [],
         "refreshed": [],
         "records": "",
     }  # fmt: skip
