@@ -20,12 +20,12 @@ STYLE = """<style>
   .axis { stroke: #4a4a4a; fill: none } .trial { fill: #8c8c8c; fill-opacity: 0.55 }
   .out { stroke: #8c8c8c; stroke-width: 1.4 }
   .front { fill: #0072b2 } .line { stroke: #0072b2; stroke-width: 1.6; fill: none }
-  .winner { fill: none; stroke: #009e73; stroke-width: 3 } .won { fill: #00795a }
+  .winner { fill: none; stroke: #009e73; stroke-width: 3 }
   .base { stroke: #d55e00; stroke-width: 1.6; stroke-dasharray: 6 4 } .floor { fill: #b54f00 }
   @media (prefers-color-scheme: dark) {
     .page { fill: #15181c } .ink { fill: #ececec } .dim { fill: #a8adb3 } .grid { stroke: #2c3137 }
     .axis { stroke: #9aa0a6 } .front { fill: #56b4e9 } .line { stroke: #56b4e9 }
-    .winner { stroke: #2fd0a0 } .won { fill: #2fd0a0 } .base { stroke: #ff9d52 }
+    .winner { stroke: #2fd0a0 } .base { stroke: #ff9d52 }
     .floor { fill: #ff9d52 }
   }
 </style>"""
@@ -61,7 +61,7 @@ def picture(view: SweepView) -> str:
         f'<rect class="page" width="{WIDTH}" height="{HEIGHT}"/>',
         f'<text class="ink" x="{LEFT}" y="28" font-size="16">Score against fit time: '
         f"{escape(view.id)}</text>",
-        *_legend(any(trial.infeasible for trial in trials)),
+        *_legend(view.best, any(trial.infeasible for trial in trials)),
         *_axes(view, across, up),
     ]
     if floor == floor and view.baseline is not None:
@@ -101,20 +101,21 @@ def _drawable(trial: TrialView) -> bool:
     return trial.state == "completed" and abs(trial.score) < 1e300 and trial.fit_s >= 0
 
 
-def _legend(infeasible: bool) -> list[str]:
+def _legend(best: TrialView | None, infeasible: bool) -> list[str]:
     """What the marks mean, in a line above the axes."""
-    x, y = LEFT, 52
+    x, y = LEFT, 48
+    name = "none" if best is None else f"trial {best.trial}" if best.trial >= 0 else "defaults"
     lines = [
         f'<circle class="front" cx="{x + 6}" cy="{y}" r="5"/><text class="dim" x="{x + 18}" '
         f'y="{y + 4}">front: no trial scores as much at less cost</text>',
         f'<circle class="winner" cx="{x + 306}" cy="{y}" r="7"/><text class="dim" '
-        f'x="{x + 320}" y="{y + 4}">winner</text>',
-        f'<circle class="trial" cx="{x + 390}" cy="{y}" r="4"/><text class="dim" '
-        f'x="{x + 402}" y="{y + 4}">other trials</text>',
+        f'x="{x + 320}" y="{y + 4}">winner: {name}</text>',
+        f'<circle class="trial" cx="{x + 450}" cy="{y}" r="4"/><text class="dim" '
+        f'x="{x + 462}" y="{y + 4}">other trials</text>',
     ]
     if infeasible:
         lines.append(
-            f'{_cross(x + 500, y)}<text class="dim" x="{x + 512}" y="{y + 4}">breaks a '
+            f'{_cross(x + 560, y)}<text class="dim" x="{x + 572}" y="{y + 4}">breaks a '
             "constraint</text>"
         )
     return lines
@@ -176,14 +177,7 @@ def _drawn(view: SweepView, trials: list[TrialView], across: Scale, up: _Linear)
     best = view.best
     if best is not None and _drawable(best):
         x, y = place(best)
-        end = x > (LEFT + WIDTH - RIGHT) / 2
-        name = "defaults" if best.trial < 0 else f"trial {best.trial}"
-        left, anchor = (x - 13, "end") if end else (x + 13, "start")
-        lines.append(
-            f'<circle class="winner" cx="{x}" cy="{y}" r="8"/><text class="won" '
-            f'x="{left}" y="{y + 20}" text-anchor="{anchor}">'
-            f"winner: {name}</text>"
-        )
+        lines.append(f'<circle class="winner" cx="{x}" cy="{y}" r="8"/>')
     return lines
 
 
