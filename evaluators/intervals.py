@@ -92,7 +92,9 @@ def delong(target: Ints, output: Floats, *, level: float = 0.95) -> tuple[float,
         pairs = min(len(negatives), len(positives))
         far = ((1 - level) / 2) ** (1 / pairs)
         low, high = (far, 1.0) if area else (0.0, 1 - far)
-        return area, Interval(low, high, level, f"exact, of {pairs} pairs ranked alike")
+        return area, Interval(
+            low, high, level, f"exact, for {pairs} pairs without one ranked wrongly"
+        )
     error = math.sqrt(above.var(ddof=1) / len(positives) + below.var(ddof=1) / len(negatives))
     # The slope of the logit is 1 / (a (1 - a)).
     half = _quantile(level) * error / (area * (1 - area))

@@ -24,6 +24,8 @@ Source = str | os.PathLike[str] | pd.DataFrame | tuple[Any, Any]
 Table = tuple[pd.DataFrame, "pd.Series[Any] | None"]
 
 _REFERENCE = re.compile(r"(?P<place>[^:]+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*")
+#: What a recorded spec calls a source that was an object.
+_IN_MEMORY = "(in memory)"
 _PACKED = (".gz", ".bz2", ".xz", ".zip")
 _FORMATS = "csv, tsv (also .gz), parquet, arrow, feather, npz"
 _SNIFFED_BYTES = 1 << 16
@@ -170,6 +172,11 @@ def _file(text: str, folder: Path) -> Table:
 def _must_exist(text: str, path: Path) -> None:
     if path.exists():
         return
+    if text == _IN_MEMORY:
+        raise DataError(
+            "the sweep's table was given in memory and is not kept: from Python, give it again as "
+            "data= to quintain.compare, quintain.resume or quintain.holdout.look"
+        )
     if not path.parent.is_dir():
         raise DataError(f"{text}: there is no folder {os.fspath(path.parent)!r}")
     names = sorted(entry.name for entry in path.parent.iterdir())

@@ -3,6 +3,16 @@
 >>> import quintain
 >>> result = quintain.run("adult.toml")  # doctest: +SKIP
 >>> result.best_params  # doctest: +SKIP
+
+``help(quintain.run)`` and so on tell more; they are imported on first use.
+
+run         search by a spec (a file or a dict), on its table or on ``data``; gives a Result
+resume      go on with a sweep that was stopped
+open_sweep  a Result of the records
+compare     is one trial or winner better than another, worse, or can nobody tell
+refresh     hold an estimate against rows that came later, then search on
+Result      estimate, best_params, trials, report(), to_json(), fit()
+QuintainError  what a user can mend, said in one line
 """
 
 from typing import TYPE_CHECKING, Any

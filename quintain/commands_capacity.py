@@ -8,7 +8,10 @@ import click
 from quintain.terminal import Example, json_option, stdout_kept
 
 
-@click.command(cls=Example, example="quintain plan adult.toml --deadline 2h --memory 8G")
+@click.command(
+    cls=Example, short_help="How long a sweep will take, in how much memory.",
+    example="quintain plan adult.toml --deadline 2h --memory 8G",
+)  # fmt: skip
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--deadline", metavar="TIME", help='When it has to be over: "90s", "30m", "2h".')
 @click.option("--memory", metavar="SIZE", help='What it may take: "800M", "8G".')
@@ -30,7 +33,10 @@ def plan(
     click.echo(json.dumps(found.to_json()) if as_json else "\n".join(lines(found)))
 
 
-@click.command(cls=Example, example="quintain speed loans.csv --target default --deadline 30m")
+@click.command(
+    cls=Example, short_help="Time, memory and score of each algorithm by rows.",
+    example="quintain speed loans.csv --target default --deadline 30m",
+)  # fmt: skip
 @click.argument("data")
 @click.option("--target", required=True, help="The column to predict.")
 @click.option("--models", metavar="A,B", help="Default: every registered model that is installed.")

@@ -58,16 +58,18 @@ class Comparison:
 
     def text(self) -> str:
         """A sentence with the verdict, then the figures, then the notes."""
+        from search.report_tables import score
+
         said = {
             "better": f"{self.a} is better than {self.b}",
             "worse": f"{self.a} is worse than {self.b}",
             "cannot tell": f"cannot tell whether {self.a} or {self.b} is better",
         }[self.verdict]
-        scores = f"{self.a_score:.4f} against {self.b_score:.4f}"
-        ends = f"{self.level:.0%} interval {self.low:+.4f} to {self.high:+.4f}"
+        scores = f"{score(self.a_score)} against {score(self.b_score)}"
+        ends = f"{self.level:.0%} interval {_signed(self.low)} to {_signed(self.high)}"
         return "\n".join([
             f"{said} by {self.metric}",
-            f"  {scores}: difference {self.difference:+.4f}, {ends}",
+            f"  {scores}: difference {_signed(self.difference)}, {ends}",
             f"  by {self.method}",
             *(f"  {note}" for note in self.notes),
         ])  # fmt: skip
@@ -104,12 +106,12 @@ def compare(
     """
     with Records.open(records, create=False) as store:
         one, other = (_side(store, text) for text in (a, b))
+        _must_be_on_the_same_data(one, other)
         if metric is None and one.view.metric != other.view.metric:
             raise QuintainError(
                 f"{one.view.id} was searched by {one.view.metric} and {other.view.id} by "
                 f"{other.view.metric}: say which one counts with --metric {one.view.metric}"
             )
-        _must_be_on_the_same_data(one, other)
         return _compared(store, one, other, metric or one.view.metric, data)
 
 
@@ -175,6 +177,12 @@ def _must_be_on_the_same_data(one: _Side, other: _Side) -> None:
             f"{one.view.id} tells {_words(first['classes'])} apart and {other.view.id} "
             f"{_words(second['classes'])}: they do not compare"
         )
+
+
+def _signed(value: float) -> str:
+    from search.report_tables import score
+
+    return f"{'+' if value >= 0 else ''}{score(value)}"
 
 
 def _words(classes: Sequence[str]) -> str:

@@ -173,7 +173,7 @@ def _test_size(value: object) -> object:
     if value == "auto" or (is_number(value) and 0 < value < 1):
         return value
     raise refused(
-        f'{shown(value)} is not allowed; allowed: "auto", a share between 0 and 1, '
+        f'{shown(value)} is not allowed; allowed: "auto", a share above 0 and up to 0.5, '
         "or false for no hold-out"
     )
 

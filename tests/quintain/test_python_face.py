@@ -116,3 +116,17 @@ def test_importing_quintain_is_light():
     code = f"import sys, quintain; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_help_names_everything_there_is():
+    """``help(quintain)`` tells of every public name, though none is imported before its use."""
+    assert all(f"\n{name} " in quintain.__doc__ for name in quintain.__all__)
+
+
+def test_a_table_in_memory_is_asked_for_again():
+    """What reads the rows again says that they were not kept, and takes them as data=."""
+    result = quintain.run(spec(target="bought"), table := frame(), runner="inline")
+    pair = [f"{result.sweep}:{trial}" for trial in (0, 1)]
+    with pytest.raises(quintain.QuintainError, match=r"given in memory .* data="):
+        quintain.compare(*pair)
+    assert quintain.compare(*pair, data=table).a == pair[0]
