@@ -48,7 +48,7 @@ def search(
     sweep = Sweep(
         prepared.policy(slots, final_rules(prepared) if fresh else None),
         _strategy(prepared, store.header(sweep_id), entries),
-        entries, started_at=time.time(), earlier_s=before.wall_s,
+        entries, started_at=time.time(), earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
     driver = Driver(sweep, store, sweep_id, lease, listeners)
@@ -60,6 +60,11 @@ def search(
     finally:
         if watcher:
             watcher.end()
+
+
+def _outer_s(entries: Sequence[Entry]) -> float:
+    """Seconds spent in outer folds: each is a search of its own, with a timeout of its own."""
+    return sum(float(e.body.get("wall_s", 0.0)) for e in entries if e.kind == "outer")
 
 
 def _strategy(

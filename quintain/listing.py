@@ -19,7 +19,8 @@ def rows(store: Records) -> list[dict[str, Any]]:
 def _row(store: Records, found: SweepRecord) -> dict[str, Any]:
     """What the last state entry says; a sweep without one of its own is counted."""
     summary = found.last.get("summary")
-    if summary is None:
+    nested = found.header.get("spec", {}).get("evaluate", {}).get("nested")
+    if summary is None or nested:
         view = read_view(store, found.id)
         best = None if view.best is None else {"trial": view.best.trial, "score": view.best.score}
         ends = ("completed", "pruned", "failed", "cancelled")

@@ -23,7 +23,7 @@ from evaluators.out_of_fold import OutOfFold, from_file
 from evaluators.splits import make_splits
 from evaluators.types import Configuration, FoldResult, Outcome, Split
 from quintain.driving import Watcher, search
-from search.entries import Entry
+from search.entries import Entry, SweepState
 from search.records import Lease, Records
 from search.view import read_view
 
@@ -36,15 +36,15 @@ Start = Callable[[], AbstractContextManager[tuple[Runner, Machine]]]
 
 def search_outer(
     prepared: "Prepared", start: Start, store: Records, lease: Lease, watcher: Watcher | None
-) -> bool:
-    """Every outer fold searched, and the estimate recorded; False where one was stopped.
+) -> tuple[SweepState, str] | None:
+    """Every outer fold searched, and the estimate recorded; else how the whole ends, and why.
 
     What an earlier run has recorded is not searched again.
     """
     splits = _sound(prepared, store, lease)
     known = {e.fold: e.body for e in store.entries(lease.sweep) if e.kind == "outer"}
     if any(e.kind == "nested" for e in store.entries(lease.sweep)):
-        return True
+        return None
     for number, split in enumerate(splits):
         told = known.get(number, {})
         if told.get("state") == "completed":
@@ -56,13 +56,14 @@ def search_outer(
             with start() as (runner, machine), store.acquire(name) as own:
                 search(inside, runner, machine, store, own, watcher)
         if store.state(name) != "completed":
-            return False
+            state = store.state(name)
+            return ("failed" if state == "failed" else "stopped"), f"{name} is {state}"
         scores = _score_outer(prepared, store, lease, name, split, number)
         body = {"sweep": name, "state": "completed", "scores": scores}
         body["wall_s"] = time.monotonic() - began
         store.append(lease.sweep, [Entry("outer", time.time(), body, fold=number)], lease)
     _record(prepared, store, lease, splits)
-    return True
+    return None
 
 
 def _sound(prepared: "Prepared", store: Records, lease: Lease) -> list[Split]:

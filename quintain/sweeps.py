@@ -154,9 +154,10 @@ def _sweep(
             from quintain.nested import search_outer
 
             store.append(sweep_id, [Entry("state", time.time(), {"state": "running"})], lease)
-            if not search_outer(prepared, place, store, lease, watcher):
-                stopped = {"state": "stopped", "reason": "an outer fold was stopped"}
-                store.append(sweep_id, [Entry("state", time.time(), stopped)], lease)
+            over = search_outer(prepared, place, store, lease, watcher)
+            if over is not None:
+                ended = {"state": over[0], "reason": over[1]}
+                store.append(sweep_id, [Entry("state", time.time(), ended)], lease)
                 return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
         runner, machine = started or stack.enter_context(place())
         search(prepared, runner, machine, store, lease, watcher)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from search.entries import Entry
 from search.events import Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
@@ -88,7 +89,7 @@ class Driver:
     def _last_state(self, finish: Finish, now: float) -> Entry:
         """The closing entry, with what a list of sweeps shows."""
         trials, best, finals = self.sweep.trials, self.sweep.best, self.sweep.finals
-        summary = {
+        summary: dict[str, Any] = {
             "counts": {
                 state: trials.count(state)
                 for state in ("completed", "pruned", "failed", "cancelled")
@@ -96,6 +97,8 @@ class Driver:
             "best": None if best is None else {"trial": best.number, "score": best.score},
             "estimate": None if finals is None else finals.estimate,
         }
+        if finals is not None and finals.winner is not None:
+            summary["best"] = finals.chosen
         body = {"state": finish.state, "reason": finish.reason, "summary": summary}
         return Entry("state", now, body)
 

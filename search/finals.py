@@ -115,6 +115,14 @@ class Finals:
         return done, len(self.jobs) + (self.winner is None)
 
     @property
+    def chosen(self) -> dict[str, Any]:
+        """The winner's trial, None for the defaults, and its score on the folds searched on."""
+        assert self.winner is not None, "ask once there is one"
+        found = self.candidates[self.winner]
+        own = [j.score for j in self.jobs if (j.candidate, j.partition) == (self.winner, SEARCH)]
+        return {"trial": found.trial, "score": own[0] if own else found.score}
+
+    @property
     def estimate(self) -> float | None:
         """The winner's score on the last partition, once it is known."""
         found = [job.score for job in self.jobs if job.partition == ESTIMATE]

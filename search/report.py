@@ -144,7 +144,9 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
         yield Text(f"No trial {what}.", "bold")
         return
     by = "the default configuration" if best.trial < 0 else f"trial {best.trial}"
-    chosen = f"selection score, best of {len(view.ranked)} on the same folds: optimistic"
+    top = view.ranked[:1] == [best]
+    rank = f"best of {len(view.ranked)}" if top else f"one of {len(view.ranked)} to choose from"
+    chosen = f"selection score, {rank} on the same folds: optimistic"
     yield _line("winner", f"{by}, {best.model} {compact(best.params)}")
     if view.finals.choice:
         yield _aside(view.finals.choice)
@@ -175,6 +177,14 @@ def _estimate(view: SweepView) -> Iterator[RenderableType]:
     if view.baseline is not None and not math.isnan(view.baseline.score):
         told += Text(f", baseline {score(view.baseline.score)}")
     yield _line("estimate", told)
+    if found.row is not None:
+        others = {
+            name: value for name, value in found.row.scores.items()
+            if name != view.metric and not name.endswith("@tuned") and not math.isnan(value)
+        }  # fmt: skip
+        if others:
+            told_too = ", ".join(f"{name} {score(value)}" for name, value in others.items())
+            yield _aside(f"there too: {told_too}")
     yield _aside(found.method)
     tried = f"{found.tried} configurations were tried on this data in all"
     if (bbc := view.finals.optimism) is not None:
@@ -254,7 +264,7 @@ def _line(label: str, told: str | Text) -> Text:
 
 def _aside(told: str) -> Padding:
     """A remark below a line, under what that line says."""
-    return Padding(Text(told, "dim"), (0, 0, 0, _LABEL))
+    return Padding(Text(told, "dim"), (0, 0, 0, _LABEL), expand=False)
 
 
 def _spaced(parts: list[RenderableType]) -> Group:
