@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from evaluators.fingerprint import Hashes, keyed, mixed, row_hashes, uniform
 from evaluators.types import Dataset, Floats, Ints
@@ -170,7 +170,7 @@ def _information(cells: Ints, labels: Ints) -> tuple[float, float]:
     apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
     held = joint > 0
     bits = float((joint[held] * np.log(joint[held] / apart[held])).sum())
-    return bits, float(chi2.isf(_BY_CHANCE, freedom)) / (2 * len(labels))
+    return bits, float(chdtri(freedom, _BY_CHANCE)) / (2 * len(labels))
 
 
 def _blocks(dataset: Dataset) -> Ints:

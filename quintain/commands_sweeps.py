@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -55,10 +56,13 @@ def run(
 
         with stdout_kept(as_json):
             prepared = prepare(read_spec(spec))
-        sentence = f"{spec} is fine: {prepared.dataset.rows} rows to search"
-        click.echo(
-            json.dumps({"valid": True, "rows": prepared.dataset.rows}) if as_json else sentence
-        )
+        rows, warnings = prepared.dataset.rows, [asdict(each) for each in prepared.warnings]
+        if as_json:
+            click.echo(json.dumps({"valid": True, "rows": rows, "warnings": warnings}))
+            return
+        click.echo(f"{spec} is fine: {rows} rows to search")
+        for each in prepared.warnings:
+            click.echo(f"warning {each.code}: {each.message}")
         return
     from quintain import sweeps
 

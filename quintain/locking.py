@@ -95,6 +95,8 @@ def divide(
     if store is not None and begins:
         warned += [] if own is None else [_new_ledger(store)]
         warned += _columns_changed(spec, whole, store)
+    if store is not None and own is not None and header is None:
+        warned += _searched_before(store, own)
     digests = [each.digest for each in found]
     if found:
         back = barred(whole.identity[kept], found)
@@ -216,6 +218,33 @@ def _columns_changed(spec: Spec, whole: Dataset, store: Records) -> list[Warned]
             )
             return [Warned("columns_changed", text, float(header["rows_locked"]))]
     return []
+
+
+def _searched_before(store: Records, own: HoldoutRecord) -> list[Warned]:
+    """Rows that are locked now for the first time, after earlier sweeps have searched on them."""
+    locked = unpacked(own.identities)
+    searched = np.zeros(len(locked), bool)
+    known = {each.digest: each for each in store.holdouts(own.names)}
+    sweeps = []
+    for found in store.sweeps():
+        header = found.header
+        if header.get("source_columns") != own.names or own.digest in header.get("kept_out", ()):
+            continue
+        away = [known[digest] for digest in header.get("kept_out", ()) if digest in known]
+        had = np.isin(locked, unpacked(store.source(header["table"]) or b""))
+        had &= ~barred(locked, away)
+        if had.any():
+            searched |= had
+            sweeps.append(found.id)
+    if not sweeps:
+        return []
+    named = ", ".join(sweeps[:3]) + (", ..." if len(sweeps) > 3 else "")
+    text = (
+        f"{searched.sum()} of the {len(locked)} rows of the hold-out were searched on by {named} "
+        f"before they were locked: a look at them is not fully clean; new rows are, see quintain "
+        f"refresh"
+    )
+    return [Warned("searched_before_locked", text, float(searched.sum()))]
 
 
 def _held_back(rows: int, sweeps: list[str]) -> Warned:

@@ -120,6 +120,24 @@ def test_a_table_whose_columns_changed_is_warned_of(store):
     assert "columns_changed" not in codes(divide(free, whole(free), store))
 
 
+def test_locking_rows_that_were_searched_is_warned_of(store):
+    """A first sweep without a hold-out has seen every row; one that locks them too late is told."""
+    asked = spec(holdout={"test_size": False})
+    table = whole(asked)
+    first = divide(asked, table, store)
+    register(store, "a-1", first)
+    store.create("a", {**first.header, "table": table.table})
+    late = divide(spec(holdout={"test_size": 0.2}), table, store)
+    assert (
+        late.rows_locked
+        == {each.code: each.figure for each in late.warnings}["searched_before_locked"]
+    )
+    register(store, "a-2", late)
+    store.create("a", {**late.header, "table": table.table})
+    grown = spec(holdout={"test_size": 0.2})
+    assert "held_back" not in codes(divide(grown, table, store))
+
+
 def test_new_rows_are_free(store):
     """Rows added to the table are searched, those locked before are not."""
     first = locked(store, "a-1")
