@@ -27,7 +27,8 @@ def front_table(view: SweepView) -> Group | None:
         won = view.best is not None and trial.trial == view.best.trial
         style = "bold green" if won else "bold" if trial is good_enough else ""
         rows.add_row(
-            Text(f"{'*' if trial is good_enough else ''}{trial.trial}", style), score(trial.score),
+            Text(f"{'> ' * won}{'*' * (trial is good_enough)}{trial.trial}", style),
+            score(trial.score),
             number(trial.fit_s), number(trial.predict_ms_per_1k), megabytes(trial.peak_mb),
             Text(trial.model) + Text(f" {compact(trial.params)}", "dim"),
         )  # fmt: skip
@@ -35,7 +36,7 @@ def front_table(view: SweepView) -> Group | None:
     if good_enough is not None:
         note += "; * the quickest to fit within one standard error of the best selection score"
     part = f", {len(shown)} of {len(front)}" if len(shown) < len(front) else ""
-    return titled(f"Score against cost{part}, the winner in green", rows, note)
+    return titled(f"Score against cost{part}, > the winner", rows, note)
 
 
 def _some(front: list[TrialView]) -> list[TrialView]:

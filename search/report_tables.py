@@ -59,11 +59,12 @@ def finalists_table(view: SweepView) -> Group | None:
         told = Text(f"{each.failure}\n", "red") if each.failure else Text()
         told += Text(each.model) + Text(f" {compact(each.params)}", "dim")
         table.add_row(
-            Text(name, "bold green" if each.won else ""), score(each.search), score(each.fresh),
-            score((each.search + each.fresh) / 2), number(each.cpu_s), told,
+            Text(f"> {name}" if each.won else name, "bold green" if each.won else ""),
+            score(each.search), score(each.fresh), score((each.search + each.fresh) / 2),
+            number(each.cpu_s), told,
         )  # fmt: skip
     note = "the same configurations on the folds searched on and on a fresh partition"
-    return titled("Finalists, the winner in bold", table, note)
+    return titled("Finalists, > the winner", table, note)
 
 
 def trials_table(view: SweepView) -> Group:
@@ -110,8 +111,8 @@ def confusion_table(view: SweepView) -> Group | None:
         *([] if len(names) > _MATRIX_CLASSES else [Text(note, "dim")]),
     ]
     if best.tuned_confusion is not None and best.threshold is not None:
-        rule = f"each fold at what the others choose, from all {score(best.threshold)}"
-        rule = f"tuned for {view.header.get('tuned_for')}: {rule}"
+        rule = f"tuned for {view.header.get('tuned_for')} on the other folds"
+        rule += f"; the one to use: {score(best.threshold)}"
         tuned_title = f"{title} ({_scale(best)} {rule})"
         parts += [Text(), _confusion(best.tuned_confusion, names, tuned_title, told[True])]
     return Group(*parts)

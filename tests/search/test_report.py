@@ -147,10 +147,7 @@ def test_the_matrix_at_the_tuned_threshold_stands_beside_it():
     assert "(threshold 0.5, not tuned)" in told[first]
     assert told[first + 3] == ">50K 2,000 4,235 67.9%"
     assert told[first + 4] == "f1 0.4000"
-    assert (
-        "(threshold tuned for f1: each fold at what the others choose, from all 0.3123)"
-        in (told[second])
-    )
+    assert "(threshold tuned for f1 on the other folds; the one to use: 0.3123)" in (told[second])
     assert told[second + 3 : second + 5] == [">50K 1,000 5,235 84.0%", "f1@tuned 0.5500"]
     decision = text(confusion_table(view(ended(0, 0.5, kind="decision", **tuned))), 120)
     assert "(decision value 0, not tuned)" in decision
