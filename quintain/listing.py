@@ -12,8 +12,8 @@ from search.view import SweepView, read_view
 
 
 def rows(store: Records) -> list[dict[str, Any]]:
-    """One object a sweep, newest first."""
-    return [_row(store, found) for found in store.sweeps()]
+    """One object a sweep, newest first; the outer folds of a nested one are parts of it."""
+    return [_row(store, found) for found in store.sweeps() if "outer_of" not in found.header]
 
 
 def _row(store: Records, found: SweepRecord) -> dict[str, Any]:
