@@ -139,7 +139,7 @@ def test_forks_do_not_count_their_parents_memory_again():
 
 def touched_for_a_while():
     kept = bytearray(60 * MB)
-    time.sleep(1.5)
+    time.sleep(0.6)
     assert len(kept) == 60 * MB
 
 
