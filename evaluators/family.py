@@ -101,8 +101,8 @@ class Descendants:
         self._forks: dict[int, int] = {}  # who runs its parent's program: that parent
         self._shared: dict[int, int] = {}  # and how many bytes are still the parent's
         self._seen: set[int] = set()
-        self._listed_at = float("-inf")
-        self._listing_s = 0.0
+        self._listed_at = self._compared_at = float("-inf")
+        self._listing_s = self._comparing_s = 0.0
 
     def memory(self) -> Sample:
         """Own memory and threads of all of them. New ones may be missed for some 0.1 s."""
@@ -138,17 +138,30 @@ class Descendants:
             return
         started = time.thread_time()
         present = set(process.pids())
-        self._shared = {
-            pid: process.shared_with_parent(pid, parent)
-            for pid, parent in self._forks.items()
-            if process.is_fork(pid, parent)  # else it has started a program of its own
-        }
         # what each listing costs; a look at a process that is new is needed only once
         self._listing_s = time.thread_time() - started
         self._listed_at = time.monotonic()
         unknown = present - self._known.keys()
         self._take_in(unknown if age > LISTING_STALE_S else unknown - self._seen)
         self._seen = present
+        self._compare_when_due(share)
+
+    def _compare_when_due(self, share: float) -> None:
+        """How much forks still share, read anew as rarely as its cost demands.
+
+        Apart from listing: for forks of a large process it takes milliseconds, and would keep new
+        children from being seen for seconds.
+        """
+        if (time.monotonic() - self._compared_at) * share < self._comparing_s:
+            return
+        started = time.thread_time()
+        self._shared = {
+            pid: process.shared_with_parent(pid, parent)
+            for pid, parent in self._forks.items()
+            if process.is_fork(pid, parent)  # else it has started a program of its own
+        }
+        self._comparing_s = time.thread_time() - started
+        self._compared_at = time.monotonic()
 
     def _take_in(self, unknown: set[int]) -> None:
         """Those of the ``unknown`` processes that descend from this one become known."""

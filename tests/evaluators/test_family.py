@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from evaluators import process
 from evaluators.family import LinuxFamily, PortableFamily, this_family
 from evaluators.process import MB, LinuxProcess
 from evaluators.profiler import Profiler
@@ -135,6 +136,37 @@ def test_forks_do_not_count_their_parents_memory_again():
     assert [each.exitcode for each in forks] == [0, 0]
     assert 150 + 60 < above < 150 + 2 * 60 + 60
     assert kept[0] == 1
+
+
+@linux
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_is_seen_however_dear_it_is_to_compare_forks(monkeypatch):
+    """What a fork shares took 30 ms to read: again in 12 s, but new children are seen at once."""
+    shared = process.shared_with_parent
+
+    def dear(pid, parent):
+        until = time.thread_time() + 0.03
+        while time.thread_time() < until:
+            pass
+        return shared(pid, parent)
+
+    monkeypatch.setattr(process, "shared_with_parent", dear)
+    family = LinuxFamily()
+    fork = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1.0,))
+    fork.start()
+    for _ in range(20):
+        alone = family.sample().own
+        time.sleep(0.01)
+    program = f"kept = bytearray({60 * MB}); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        child.stdout.readline()
+        time.sleep(0.5)
+        together = family.sample().own
+        child.communicate(b"\n")
+    fork.join()
+    assert together - alone > 55 * MB
 
 
 def touched_for_a_while():
