@@ -10,7 +10,8 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from cluster.worker import work
+from cluster.worker import Worker
+from evaluators import process
 from evaluators.crossval import Evaluator
 
 
@@ -23,15 +24,19 @@ def end_with(parent: int) -> None:
 
 def main() -> None:
     """Serve packs until the parent closes its end. What arrives was pickled by our parent."""
+    start_s = process.age_s()  # the interpreter and the imports
     pipe = Connection(int(sys.argv[1]))
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
     try:
-        assignment, light, partitions, path = pickle.loads(pipe.recv_bytes())
+        workload = pipe.recv_bytes()
+        began = time.perf_counter()  # what was waited before is nobody's start
+        assignment, light, partitions, path = pickle.loads(workload)
         dataset = replace(light, values=np.load(path, mmap_mode="r"))
         evaluator = Evaluator(assignment, dataset, partitions)
+        worker = Worker(evaluator, start_s + time.perf_counter() - began)
         pipe.send_bytes(pickle.dumps("ready"))
         while True:
-            for report in work(evaluator, pickle.loads(pipe.recv_bytes())):
+            for report in worker.work(pickle.loads(pipe.recv_bytes())):
                 pipe.send_bytes(pickle.dumps(report))
             if evaluator.spent:
                 os._exit(0)  # a fit that cannot be interrupted is still running here

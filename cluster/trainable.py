@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from ray import tune
 
 from cluster.autopsy import leave_note_on_fault, take_note_away
 from cluster.runner import Workload
-from cluster.worker import work
+from cluster.worker import Worker
 from evaluators.crossval import Evaluator
 from search.events import Pack, Report
 
@@ -46,13 +47,17 @@ def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
         """Evaluates packs until its actor ends. Reports travel under the key ``report``."""
 
         def setup(self, config: dict[str, Any]) -> None:
+            # A process may have waited in Ray's pool, so of its time before now only what it
+            # computed (the interpreter, imports) counts as its start.
+            begun_s, began = time.process_time(), time.perf_counter()
             leave_note_on_fault(run)
             assignment, dataset, partitions = ray.get(workload)
-            self._evaluator = Evaluator(pickle.loads(assignment), dataset, partitions)
+            evaluator = Evaluator(pickle.loads(assignment), dataset, partitions)
+            self._worker = Worker(evaluator, begun_s + time.perf_counter() - began)
             self.reset_config(config)
 
         def reset_config(self, config: dict[str, Any]) -> bool:
-            self._reports: Iterator[Report] = work(self._evaluator, config["parcel"].pack)
+            self._reports: Iterator[Report] = self._worker.work(config["parcel"].pack)
             self._spent = False
             return True
 

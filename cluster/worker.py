@@ -1,22 +1,40 @@
-"""The worker loop that every runner shares: a pack in, reports out."""
+"""The worker that every runner shares: a pack in, reports out."""
 
 import os
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from evaluators.crossval import Evaluator
 from evaluators.types import FoldResult, Outcome
 from search.events import FoldScored, Item, ItemEnded, Pack, Report
 
 
-def work(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
-    """Evaluate a pack: one configuration reports each fold, a pack of several reports once.
+class Worker:
+    """One process that evaluates packs, one after the other.
 
-    The report with ``last`` is the final one. With ``spent`` the process must end: a fit that
-    could not be interrupted still runs in it, and the items not reported wait again.
+    ``start_s``: seconds it took to become ready, which its first report tells.
     """
-    name = f"{socket.gethostname()}:{os.getpid()}"
+
+    def __init__(self, evaluator: Evaluator, start_s: float) -> None:
+        self.evaluator = evaluator
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._start_s = start_s
+
+    def work(self, pack: Pack) -> Iterator[Report]:
+        """Evaluate a pack: one configuration reports each fold, a pack of several reports once.
+
+        The report with ``last`` is the final one. With ``spent`` the process must end: a fit that
+        could not be interrupted still runs in it, and the items not reported wait again.
+        """
+        for report in _reports(self.evaluator, pack):
+            start_s, self._start_s = self._start_s, 0.0
+            yield replace(report, worker=self._name, start_s=start_s)
+
+
+def _reports(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
+    """What happened to the pack, whoever the worker is."""
     ended: list[ItemEnded] = []
     single = len(pack.items) == 1
     busy_s = 0.0
@@ -34,10 +52,10 @@ def work(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
             if isinstance(result, Outcome):
                 ended.append(ItemEnded(item.trial, item.attempt, result))
             elif single and result.fold < last:
-                yield Report(folds=(_scored(item, result),), worker=name)
+                yield Report(folds=(_scored(item, result),))
         if evaluator.spent:
             break
-    yield Report(ended=ended, last=True, spent=evaluator.spent, busy_s=busy_s, worker=name)
+    yield Report(ended=ended, last=True, spent=evaluator.spent, busy_s=busy_s)
 
 
 def _scored(item: Item, result: FoldResult) -> FoldScored:

@@ -117,14 +117,15 @@ class Evaluator:
                 return
             run.folds.append(result)
             yield result
-        with run.clock():
+        run.meter = Profiler(fresh=False)
+        with run.clock(), run.meter, run.meter.phase("score"):
             try:
                 scored = self._scored(run)
                 if interval and scored.failure is None:
                     scored = replace(scored, interval=self._interval(run, scored))
             except Exception as error:
                 scored = self._failed(run, self._classified(error, configuration))
-        yield replace(scored, resources=replace(scored.resources, wall_s=run.busy_s))
+        yield replace(scored, resources=run.cost())
 
     def _limit(self, folds: int) -> float | None:
         """Seconds that so many folds may take."""
@@ -201,10 +202,9 @@ class Evaluator:
             scores,
             by_fold,
             confusion,
-            together([fold.resources for fold in folds]),
-            encode(run.splits, folds) if task.keep_oof else None,
-            tuple(told[:WARNINGS_KEPT]),
-            failure,
+            oof=encode(run.splits, folds) if task.keep_oof else None,
+            warnings=tuple(told[:WARNINGS_KEPT]),
+            failure=failure,
             kind=folds[0].kind,
             threshold=None if run.tuned is None else run.tuned.final,
             tuned_confusion=() if run.tuned is None else run.tuned.confusion,
@@ -228,12 +228,8 @@ class Evaluator:
             metric.name: [fold.scores[metric.name] for fold in run.folds]
             for metric in self.assignment.metrics
         }
-        parts = [fold.resources for fold in run.folds]
-        if len(parts) < len(run.splits):
-            parts.append(run.meter.resources)
-        cost = replace(together(parts), wall_s=run.busy_s)
         return Outcome(
-            {}, by_fold, (), cost, None, tuple(run.said)[:WARNINGS_KEPT], failure
+            {}, by_fold, (), run.cost(), None, tuple(run.said)[:WARNINGS_KEPT], failure
         )  # fmt: skip
 
 
@@ -241,6 +237,7 @@ class _Run:
     """One configuration under way on ``splits``, for at most ``limit_s`` seconds.
 
     ``busy_s`` counts the seconds spent here, not those in which whoever takes the folds works.
+    ``meter`` is that of the fold under way, or of what comes after the last one.
     """
 
     def __init__(self, splits: Sequence[Split], limit_s: float | None) -> None:
@@ -260,6 +257,11 @@ class _Run:
             yield
         finally:
             self.busy_s += time.perf_counter() - began
+
+    def cost(self) -> Resources:
+        """What the trial took so far: the folds that are done, and what is under way or failed."""
+        parts = [*(fold.resources for fold in self.folds), self.meter.resources]
+        return replace(together(parts), wall_s=self.busy_s)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -323,4 +325,6 @@ def together(parts: Sequence[Resources]) -> Resources:
         peak_mb=max((part.peak_mb for part in parts), default=0.0),
         threads=max((part.threads for part in parts), default=0),
         predict_ms_per_1k=statistics.median(latencies) if latencies else math.nan,
+        bytes_read=sum(part.bytes_read for part in parts),
+        measuring_s=sum(part.measuring_s for part in parts),
     )

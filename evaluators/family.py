@@ -7,6 +7,7 @@ where there are none (macOS, some sandboxes). Neither is safe to use from two th
 
 import os
 import time
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from evaluators import process
@@ -48,6 +49,9 @@ class Family(Protocol):
         it is counted once, whether it lives on or has ended. Not counted: processes that nobody
         waited for (adopted by another parent, or SIGCHLD ignored), once they have ended.
         """
+
+    def bytes_read(self) -> int | None:
+        """Bytes that storage delivered so far, to the same processes; None if it is not told."""
 
 
 def this_family() -> Family:
@@ -92,6 +96,19 @@ class LinuxFamily:
                 break
         return time.process_time() + ended + living
 
+    def bytes_read(self) -> int | None:
+        """See ``Family``."""
+        try:
+            own = self._self.bytes_read()
+            for _ in range(3):
+                living = self._descendants.bytes_read()
+                own, before = self._self.bytes_read(), own
+                if own == before:  # else a child may have been waited for in between
+                    break
+        except OSError:
+            return None
+        return own + living
+
 
 class Descendants:
     """The living descendants of this process; empty and nearly free while there are none."""
@@ -129,6 +146,14 @@ class Descendants:
                 total += each.cpu_s()
             except ProcessLookupError:
                 self._forget(pid)
+        return total
+
+    def bytes_read(self) -> int:
+        """Bytes that storage delivered to all of them; those that hide it count nothing."""
+        total = 0
+        for each in self._known.values():
+            with suppress(OSError):
+                total += each.bytes_read()
         return total
 
     def _list_when_due(self, share: float) -> None:
@@ -222,6 +247,10 @@ class PortableFamily:
             except self._gone:
                 continue
         return total
+
+    def bytes_read(self) -> int | None:
+        """See ``Family``: other platforms count what came from a cache, or nothing."""
+        return None
 
     def _members(self) -> list[Any]:
         if time.monotonic() - self._listed_at > PORTABLE_LISTING_S:

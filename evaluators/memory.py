@@ -74,6 +74,11 @@ class MemoryWatch:
         with self._lock:
             return self._family.cpu_s()
 
+    def bytes_read(self) -> int | None:
+        """Bytes that storage delivered to the family so far; see ``Family.bytes_read``."""
+        with self._lock:
+            return self._family.bytes_read()
+
     def _look(self) -> Sample:
         sample = self._family.sample()
         for peak in self._open:

@@ -1,5 +1,6 @@
-"""What a piece of work costs: wall and CPU seconds, the peak of own memory, threads."""
+"""What a piece of work costs: wall and CPU seconds, the peak of own memory, threads, bytes read."""
 
+import math
 import os
 import sys
 import threading
@@ -33,7 +34,8 @@ class Profiler:
 
     CPU seconds and memory are those of the process and its descendants, so of two profilers open at
     a time (nested, or in two threads) each measures all that happens while it is open. The
-    profiler's own sampling is left out of ``cpu_s`` and ``threads`` and told in ``cost_s``.
+    profiler's own sampling is left out of ``cpu_s`` and ``threads`` and told in ``cost_s``, which
+    is the ``measuring_s`` of the resources.
 
     Attributes:
         cost_s: CPU seconds the measuring itself took.
@@ -66,6 +68,7 @@ class Profiler:
         self._watch.begin(self._peak, fresh=self._fresh)
         self._sampler.start()
         self._sampled_s = self._sampler.cost_s()
+        self._bytes_read = self._watch.bytes_read()
         self._cpu_s = self._watch.cpu_s()
         self.cost_s = time.thread_time() - entering
         self._state = "running"
@@ -88,7 +91,9 @@ class Profiler:
             self._watch.end(self._peak)
             self._sampler.stop()
         self.cost_s += time.thread_time() - leaving + self._sampler.cost_s() - self._sampled_s
-        self._final = replace(used, peak_mb=self._peak.mb, threads=self._threads())
+        self._final = replace(
+            used, peak_mb=self._peak.mb, threads=self._threads(), measuring_s=self.cost_s
+        )
         self._state = "ended"
 
     @contextmanager
@@ -123,6 +128,7 @@ class Profiler:
         """What was used so far; an open phase counts up to now."""
         looking = time.thread_time()
         spent_s = self._watch.cpu_s() - self._cpu_s
+        bytes_read = self._watch.bytes_read()
         # Looking is measuring, not work: where children live it takes most of a millisecond.
         measuring_s = time.thread_time() - looking + self._sampler.cost_s() - self._sampled_s
         cpu_s = spent_s - measuring_s
@@ -137,6 +143,10 @@ class Profiler:
             cpu_s=max(0.0, cpu_s),
             peak_mb=self._peak.mb,
             threads=self._threads(),
+            bytes_read=math.nan
+            if bytes_read is None or self._bytes_read is None
+            else max(0, bytes_read - self._bytes_read),
+            measuring_s=self.cost_s + measuring_s,
         )
 
     def _threads(self) -> int:

@@ -157,6 +157,11 @@ class Resources:
     work ran, interpreter and libraries included, shared data excluded, in units of 2**20 bytes.
     ``predict_ms_per_1k`` is milliseconds of the model's own prediction of a fold's test rows in one
     call, for 1,000 of them; of several folds their median. NaN where nothing was predicted.
+    ``bytes_read`` is what storage delivered to the process and its children (Linux's
+    ``read_bytes``), NaN where the platform does not tell. Pages of a mapped file count, which is
+    how workers have the data, and what the page cache still held does not: so 0 means that the
+    disk held nothing up. ``rchar`` would not do: it misses mapped files and counts pipes.
+    ``measuring_s`` is CPU seconds that the profiler itself took; ``cpu_s`` is without them.
     """
 
     wall_s: float = 0.0
@@ -167,6 +172,8 @@ class Resources:
     peak_mb: float = 0.0
     threads: int = 0
     predict_ms_per_1k: float = math.nan
+    bytes_read: float = math.nan
+    measuring_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 #: fold      a fold was scored                        body: scores, resources
 #: lost      an attempt ended without a verdict; the trial waits again    body: reason, guilty
 #: ended     the trial reached its end                body: state, cause, reason, traceback, scores,
-#:           folds, confusion, kind, threshold, tuned_confusion, resources, queue_s, overhead_s,
-#:           worker, oof
+#:           folds, confusion, kind, threshold, tuned_confusion, resources, queue_s, start_s,
+#:           overhead_s, worker, oof
 #: baseline  the prior's score under the same folds   body: kind, scores
 #: warning   something the user should know           body: code, message, figure
 #: state     the sweep changed state                  body: state, reason, summary (on the last one)

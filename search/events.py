@@ -68,7 +68,8 @@ class Report:
     """What a worker sends. ``busy_s``: seconds the worker has spent on the pack so far.
 
     ``last`` marks the end of the pack; ``spent`` says the worker must end and be replaced.
-    ``worker`` is its host and process.
+    ``worker`` is its host and process. ``start_s``: in a worker's first report, the seconds it took
+    to become ready (interpreter, imports, fetching the data); waiting for work is not among them.
     """
 
     folds: Sequence[FoldScored] = ()
@@ -77,6 +78,7 @@ class Report:
     spent: bool = False
     busy_s: float = 0.0
     worker: str = ""
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ class Finals:
     def _reported(self, event: PackReported) -> list[Instruction]:
         """A job may have its verdict; one that a worker left undone waits again."""
         flight = self.flights[event.pack]
-        flight.worker = event.report.worker or flight.worker
+        flight.heard(event.report)
         out: list[Instruction] = []
         for item in event.report.ended:
             job = self.jobs[item.trial]

@@ -5,7 +5,7 @@ from typing import Any
 
 from evaluators.types import Outcome
 from search.entries import Entry
-from search.events import FoldScored, Item, Pack, PackReported
+from search.events import FoldScored, Item, Pack, PackReported, Report
 
 
 @dataclass(slots=True)
@@ -16,11 +16,29 @@ class Flight:
     dispatched_at: float
     started_at: float | None = None
     worker: str = ""
+    start_s: float = 0.0
+    _start_borne: bool = False
 
     @property
     def items(self) -> tuple[Item, ...]:
         """The configurations on board."""
         return self.pack.items
+
+    def heard(self, report: Report) -> None:
+        """Note who reports, and what it took to become ready."""
+        self.worker = report.worker or self.worker
+        self.start_s += report.start_s
+
+    def waited_s(self) -> float:
+        """From hand-out to the worker's start, less what that worker took to become ready."""
+        started_at = self.dispatched_at if self.started_at is None else self.started_at
+        return max(0.0, started_at - self.dispatched_at - self.start_s)
+
+    def bear_start(self) -> float:
+        """The start of the worker, told once: the first trial that ends on board bears it."""
+        told = 0.0 if self._start_borne else self.start_s
+        self._start_borne = True
+        return told
 
 
 def fold_entry(scored: FoldScored, now: float) -> Entry:
@@ -32,8 +50,9 @@ def fold_entry(scored: FoldScored, now: float) -> Entry:
 def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[str, Any]:
     """The body of an "ended" entry, but for state and cause.
 
-    ``queue_s``: from hand-out to the worker's start. ``overhead_s``: what the pack took beyond the
-    worker's own time on it, shared by its items.
+    ``queue_s``: from hand-out to the worker's beginning, less ``start_s``, the seconds a new worker
+    took to become ready: 0 for all but the first trial it ran. ``overhead_s``: what the pack took
+    beyond the worker's own time on it, shared by its items.
     """
     started_at = event.time if flight.started_at is None else flight.started_at
     overhead = max(0.0, event.time - started_at - event.report.busy_s)
@@ -45,7 +64,8 @@ def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[st
         "threshold": outcome.threshold,
         "tuned_confusion": [list(row) for row in outcome.tuned_confusion],
         "resources": asdict(outcome.resources),
-        "queue_s": max(0.0, started_at - flight.dispatched_at),
+        "queue_s": flight.waited_s(),
+        "start_s": flight.bear_start(),
         "overhead_s": overhead / len(flight.items),
         "worker": flight.worker,
         "warnings": list(outcome.warnings),
@@ -56,6 +76,7 @@ def lost_body(flight: Flight, elapsed_s: float) -> dict[str, Any]:
     """The same for a trial that went down with its worker: all that is known is the time."""
     return {
         "resources": {"wall_s": elapsed_s},
-        "queue_s": max(0.0, (flight.started_at or flight.dispatched_at) - flight.dispatched_at),
+        "queue_s": flight.waited_s(),
+        "start_s": flight.bear_start(),
         "worker": flight.worker,
     }

@@ -234,7 +234,7 @@ class Sweep:
         flight = self._flights.get(event.pack)
         if flight is None:
             return []
-        flight.worker = event.report.worker or flight.worker
+        flight.heard(event.report)
         out: list[Instruction] = [
             Record(fold_entry(scored, event.time)) for scored in event.report.folds
         ]

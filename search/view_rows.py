@@ -14,24 +14,29 @@ from search.entries import Entry, TrialState
 #: The keys of a row, in the order `quintain trials --json` prints them.
 ROW = (
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
-    "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb",
-    "rung", "attempt", "worker", "cached", "threshold", "tuned_confusion",
-    "predict_ms_per_1k", "infeasible",
+    "wall_s", "queue_s", "start_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s",
+    "cores_used", "peak_mb", "bytes_read", "measuring_s", "rung", "attempt", "worker", "cached",
+    "threshold", "tuned_confusion", "predict_ms_per_1k", "infeasible",
 )  # fmt: skip
 
-_COSTS = ("wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb")
+_COSTS = (
+    "wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb", "bytes_read", "measuring_s",
+)  # fmt: skip
 
 Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TrialView:
-    """One trial. Seconds and megabytes are those of ``evaluators.types.Resources``.
+    """One trial. Seconds, megabytes and bytes are those of ``evaluators.types.Resources``.
 
     Of a trial that has not ended, or ended without a word from its worker, the scores per fold
     and the cost are what its folds reported so far.
 
     Attributes:
+        queue_s: from hand-out to a worker's beginning, without ``start_s``.
+        start_s: what the worker took to become ready (interpreter, imports, fetching the data),
+            borne by the first trial it ran, else 0; NaN in older records.
         scores: the trial's scores by metric, NaN where undefined; empty before its end.
         folds: scores by metric in fold order; NaN where undefined or not reported.
         confusion: counts at 0.5 (decision values: 0) or at the number that the spec gives,
@@ -73,12 +78,20 @@ class TrialView:
     tuned_confusion: Matrix | None = None
     predict_ms_per_1k: float = math.nan
     infeasible: str | None = None
+    start_s: float = math.nan
+    bytes_read: float = math.nan
+    measuring_s: float = math.nan
     kind: ScoreKind | None = None
     score: float = math.nan
     threads: int = 0
     origin: str = ""
     warnings: tuple[str, ...] = ()
     traceback: str = ""
+
+    @property
+    def cores_used(self) -> float:
+        """Cores kept busy, as a mean over the trial's wall time; NaN where neither is known."""
+        return self.cpu_s / self.wall_s if self.wall_s > 0.0 else math.nan
 
     def to_json(self) -> dict[str, Json]:
         """The row of `quintain trials --json`, NaN as null."""
@@ -164,6 +177,9 @@ class TrialFold:
             tuned_confusion=_matrix(ended.get("tuned_confusion")),
             predict_ms_per_1k=cost.predict_ms_per_1k,
             infeasible=ended.get("infeasible") or None,
+            start_s=number(ended.get("start_s")),
+            bytes_read=cost.bytes_read,
+            measuring_s=cost.measuring_s,
             kind=ended.get("kind"),
             score=scores.get(metric, math.nan),
             threads=cost.threads,
@@ -193,6 +209,8 @@ class TrialFold:
             peak_mb=max(r.peak_mb for r in each),
             threads=max(r.threads for r in each),
             predict_ms_per_1k=statistics.median(r.predict_ms_per_1k for r in each),
+            bytes_read=sum(r.bytes_read for r in each),
+            measuring_s=sum(r.measuring_s for r in each),
         )
 
 

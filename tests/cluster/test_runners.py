@@ -180,4 +180,24 @@ def test_a_trial_carries_its_scores_and_its_cost(runner, workload):
         assert 10 < cost["peak_mb"] < 2000
         assert body["overhead_s"] >= 0
         assert body["queue_s"] >= 0
+        assert 0 <= cost["measuring_s"] < 0.1
+        assert cost["bytes_read"] is None or cost["bytes_read"] >= 0
         assert body["oof"]
+
+
+def test_a_workers_start_is_borne_by_its_first_trial(runner, workload):
+    """Of all trials that one worker ran exactly one has its start: seconds, where it is a process.
+
+    Elsewhere the rest have none.
+    """
+    if runner.name == "simulated":
+        pytest.skip("nothing starts")
+    space = Space({"faulty": (Parameter("x", Choice(tuple(map(float, range(6))))),)})
+    _, entries = run_grid(runner, workload, space)
+    starts = {}
+    for body in [e.body for e in entries if e.kind == "ended"]:
+        starts.setdefault(body["worker"], []).append(body["start_s"])
+    assert sum(map(len, starts.values())) == 6
+    for told in starts.values():
+        assert [each > 0 for each in told].count(True) == 1
+        assert runner.name == "inline" or 0.2 < max(told) < 60

@@ -273,3 +273,33 @@ def test_a_file_that_grew_and_went_is_not_own_memory():
             shared[start] = 1
     own, highest, *_ = source.sample()
     assert highest - own < 12 * MB
+
+
+@linux
+@pytest.mark.skipif(this_family().bytes_read() is None, reason="this kernel hides read_bytes")
+@pytest.mark.parametrize("way", ["read", "mapped", "child"])
+def test_bytes_that_storage_delivers(way, tmp_path):
+    """A file that is in no cache counts however it is read, also by a child; a cached one not."""
+    path = tmp_path / "cold.bin"
+    with path.open("wb") as file:
+        file.write(os.urandom(20 * MB))
+        file.flush()
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def read():
+        if way == "child":
+            subprocess.run([sys.executable, "-c", f"open({str(path)!r}, 'rb').read()"], check=True)
+        elif way == "mapped":
+            assert np.memmap(path, np.uint8, "r").any()
+        else:
+            path.read_bytes()
+
+    with Profiler() as cold:
+        read()
+    with Profiler() as warm:
+        read()
+    if cold.resources.bytes_read == 0:
+        pytest.skip("this folder is in memory")
+    assert 20 * MB <= cold.resources.bytes_read < 60 * MB
+    assert warm.resources.bytes_read < MB

@@ -1,6 +1,7 @@
 """The profiler against known truths: memory that was taken, seconds that were burnt."""
 
 import hashlib
+import math
 import mmap
 import sys
 import threading
@@ -177,7 +178,10 @@ def test_a_mark_that_cannot_be_reset_tells_a_record():
 
 
 def test_the_profiler_says_when_short_peaks_may_be_missed(monkeypatch):
-    """The portable source (psutil) measures a peak that lasts, and is told apart."""
+    """The portable source (psutil) measures a peak that lasts, and is told apart.
+
+    Bytes read, which it cannot tell, are undefined rather than none.
+    """
     sampler = Sampler(MemoryWatch(PortableFamily()))
     monkeypatch.setattr(profiler, "_shared", sampler)
     with Profiler() as before:
@@ -189,6 +193,7 @@ def test_the_profiler_says_when_short_peaks_may_be_missed(monkeypatch):
     used = meter.resources
     assert used.peak_mb - before.resources.peak_mb == pytest.approx(len(kept) / MB, abs=NOISE)
     assert used.cpu_s == pytest.approx(0.2, abs=0.15)
+    assert math.isnan(used.bytes_read)
     assert used.threads >= 1
 
 

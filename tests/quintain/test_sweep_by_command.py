@@ -11,8 +11,9 @@ RUN_KEYS = {
 }  # fmt: skip
 TRIAL_KEYS = {
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
-    "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb", "rung",
-    "attempt", "worker", "cached", "predict_ms_per_1k", "infeasible",
+    "wall_s", "queue_s", "start_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s",
+    "cores_used", "peak_mb", "bytes_read", "measuring_s", "rung", "attempt", "worker",
+    "cached", "predict_ms_per_1k", "infeasible",
 }  # fmt: skip
 
 

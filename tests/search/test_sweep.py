@@ -9,6 +9,7 @@ from search.entries import BUDGETED, Entry
 from search.events import (
     Dispatch,
     Finish,
+    ItemEnded,
     PackLost,
     PackReported,
     PackStarted,
@@ -420,3 +421,33 @@ def test_short_fits_travel_in_packs_and_long_ones_alone():
     last.pace.learn("m", 0.001)
     packs = [i.pack for i in last.handle(SlotFreed(0.0)) if isinstance(i, Dispatch)]
     assert len(packs[0].items) == 2
+
+
+def test_a_workers_start_is_the_first_trials_and_not_queueing():
+    """A start told with a fold's report is one trial's, once, and is taken off its queue."""
+    sweep = Sweep(policy(10, slots=1), strategy())
+    bodies = []
+    for start_s, now in ((3.0, 0.0), (0.0, 100.0)):
+        (pack,) = [t.pack for t in sweep.handle(SlotFreed(now)) if isinstance(t, Dispatch)]
+        sweep.handle(PackStarted(now + 5.0, pack.number, "w"))
+        sweep.handle(PackReported(now + 6.0, pack.number, Report(start_s=start_s)))
+        (item,) = pack.items
+        ended = [ItemEnded(item.trial, item.attempt, scored(0.5))]
+        report = Report(ended=ended, last=True, busy_s=2.0)
+        out = sweep.handle(PackReported(now + 7.0, pack.number, report))
+        bodies += [t.entry.body for t in out if isinstance(t, Record)]
+    assert [(body["start_s"], body["queue_s"]) for body in bodies] == [(3.0, 2.0), (0.0, 5.0)]
+
+
+def test_in_a_pack_of_several_one_bears_the_start():
+    """The seconds of a start are not told twice."""
+    sweep = Sweep(policy(10, slots=1), strategy())
+    sweep.pace.learn("m", 0.001)
+    (pack,) = [t.pack for t in sweep.handle(SlotFreed(0.0)) if isinstance(t, Dispatch)]
+    sweep.handle(PackStarted(1.0, pack.number, "w"))
+    ended = [ItemEnded(item.trial, item.attempt, scored(0.5)) for item in pack.items]
+    report = Report(ended=ended, last=True, busy_s=0.5, start_s=0.75)
+    out = sweep.handle(PackReported(2.0, pack.number, report))
+    starts = [t.entry.body["start_s"] for t in out if isinstance(t, Record)]
+    assert starts == [0.75] + [0.0] * (len(pack.items) - 1)
+    assert len(starts) > 1

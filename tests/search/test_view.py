@@ -17,7 +17,7 @@ HEADER = {
 }  # fmt: skip
 COST = {
     "wall_s": 2.0, "load_s": 0.5, "fit_s": 1.0, "score_s": 0.5, "cpu_s": 3.0, "peak_mb": 100.0,
-    "threads": 2,
+    "threads": 2, "bytes_read": 4096, "measuring_s": 0.015625,
 }  # fmt: skip
 
 
@@ -74,15 +74,17 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         started(0),
         ended(
             0, math.nan, folds={"roc_auc": [0.5, None]}, confusion=[[3, 1], [0, 2]],
-            queue_s=0.25, overhead_s=0.125, worker="here/2", warnings=["slow"], traceback="",
+            queue_s=0.25, start_s=1.5, overhead_s=0.125, worker="here/2",
+            warnings=["slow"], traceback="",
             kind="proba", threshold=0.25, tuned_confusion=[[2, 2], [0, 2]],
         ),
         asked(1),
     ).trials_json()  # fmt: skip
     keys = [
         "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
-        "wall_s", "queue_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s", "peak_mb",
-        "rung", "attempt", "worker", "cached", "threshold", "tuned_confusion",
+        "wall_s", "queue_s", "start_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s",
+        "cores_used", "peak_mb", "bytes_read", "measuring_s", "rung", "attempt", "worker",
+        "cached", "threshold", "tuned_confusion",
         "predict_ms_per_1k", "infeasible",
     ]  # fmt: skip
     assert [list(row) for row in rows] == [keys, keys]
@@ -90,8 +92,9 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         "trial": 0, "state": "completed", "cause": None, "reason": None, "model": "m",
         "params": {"depth": 3}, "scores": {"roc_auc": None},
         "folds": {"roc_auc": [0.5, None]}, "confusion": [[3, 1], [0, 2]],
-        "wall_s": 2.0, "queue_s": 0.25, "load_s": 0.5, "fit_s": 1.0, "score_s": 0.5,
-        "overhead_s": 0.125, "cpu_s": 3.0, "peak_mb": 100.0, "rung": None, "attempt": 0,
+        "wall_s": 2.0, "queue_s": 0.25, "start_s": 1.5, "load_s": 0.5, "fit_s": 1.0,
+        "score_s": 0.5, "overhead_s": 0.125, "cpu_s": 3.0, "cores_used": 1.5, "peak_mb": 100.0,
+        "bytes_read": 4096, "measuring_s": 0.015625, "rung": None, "attempt": 0,
         "worker": "here/2", "cached": False, "threshold": 0.25,
         "tuned_confusion": [[2, 2], [0, 2]], "predict_ms_per_1k": None, "infeasible": None,
     }  # fmt: skip
@@ -105,6 +108,15 @@ def test_a_failed_trial_keeps_its_cause_and_its_traceback():
     assert (trial.state, trial.cause, trial.reason) == ("failed", "timeout", "5 s")
     assert trial.traceback == "T"
     assert "traceback" not in trial.to_json()
+
+
+def test_an_older_record_does_not_know_what_was_not_measured_then():
+    """A start, bytes and the cost of measuring that are in no entry are null, not zero."""
+    new = {"bytes_read", "measuring_s"}
+    old = {name: value for name, value in COST.items() if name not in new}
+    row = only(asked(0), started(0), ended(0, 0.5, resources=old, queue_s=0.5)).to_json()
+    assert [row[name] for name in ("start_s", *sorted(new))] == [None, None, None]
+    assert (row["queue_s"], row["cores_used"]) == (0.5, 1.5)
 
 
 def test_folds_stand_in_until_a_trial_ends():
