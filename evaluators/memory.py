@@ -7,14 +7,19 @@ goes through one ``MemoryWatch`` and is noted in each ``Peak`` that is open at t
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 from evaluators.family import Family, Sample, this_family
 from evaluators.process import MB
 
-#: What malloc keeps of earlier work is handed back once it may be this many bytes. Handing back
-#: costs 0.2 ms per MB and the work that wants it again 0.3-1 ms per MB, so less is not worth it.
+#: What malloc keeps of earlier work is handed back once it may be this many bytes: it would be
+#: taken for the next work's own. Handing back costs 0.2 ms per MB and the work that wants it again
+#: 0.3-1 ms per MB.
 WORTH_RELEASING = 32 * MB
+#: Less than that, from so many bytes and so much of what there is on, only as often as the handing
+#: back costs no more than this share of the time: works of a few ms may keep what they use.
+NOTICEABLE, NOTICEABLE_SHARE, RELEASING_SHARE = 3 * MB, 0.03, 0.005
 
 
 class Peak:
@@ -40,23 +45,36 @@ class MemoryWatch:
         self._open: list[Peak] = []
         self._kept = 0  # own bytes that were left when memory was last handed back, or fewer
         self._release = _malloc_trim()
+        self._released_at, self._releasing_s = float("-inf"), 0.0
 
     def begin(self, peak: Peak, *, fresh: bool = False) -> None:
         """Open ``peak``: it counts from now on, and nothing of before.
 
         ``fresh`` first hands freed memory that malloc keeps back to the system, when it may be
-        much and nobody else measures: else the peak of earlier work would be in this one.
+        noticeable and nobody else measures: else the peak of earlier work would be in this one.
         """
         with self._lock:
             now = self._look()
             if fresh and not self._open and self._release is not None:
-                if now.own - self._kept >= WORTH_RELEASING:
+                if self._worth_releasing(now.own):
+                    began = time.thread_time()
                     self._release(0)
+                    self._releasing_s = time.thread_time() - began
+                    self._released_at = time.monotonic()
                     now = self._look()
                     self._kept = now.own
                 self._kept = min(self._kept, now.own)
             peak.note(now.own, now.threads)
             self._open.append(peak)
+
+    def _worth_releasing(self, own: int) -> bool:
+        """Whether so much more than after the last time may be kept that it would be told."""
+        more = own - self._kept
+        if more >= WORTH_RELEASING:
+            return True
+        age = time.monotonic() - self._released_at
+        noticeable = more >= max(NOTICEABLE, NOTICEABLE_SHARE * own)
+        return noticeable and age * RELEASING_SHARE >= self._releasing_s
 
     def end(self, peak: Peak) -> None:
         """Close ``peak``, after a last look."""

@@ -44,9 +44,9 @@ class Profiler:
     """
 
     def __init__(self, *, fresh: bool = True) -> None:
-        """``fresh``: what malloc keeps of earlier work is first handed back to the system, when
-        that is more than 32 MB. Folds of one trial after the first do better without: they would
-        only have to ask for it again.
+        """``fresh``: what malloc keeps of earlier work is first handed back to the system, where
+        that is enough to be taken for this one's (``evaluators.memory``). Folds of one trial after
+        the first do better without: they would only have to ask for it again.
         """
         self.cost_s = 0.0
         self.sees_short_peaks = True
