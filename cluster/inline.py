@@ -3,14 +3,14 @@
 import os
 import time
 from dataclasses import replace
-
-import psutil
+from math import inf
 
 from cluster.runner import Machine, Workload
 from cluster.worker import Worker
 from evaluators.crossval import Evaluator
 from search.driver import Driver
 from search.events import Dispatch, PackReported, PackStarted, SlotFreed
+from search.room import Node
 
 
 class InlineRunner:
@@ -19,18 +19,18 @@ class InlineRunner:
     name = "inline"
 
     def prepare(self) -> Machine:
-        """One core and the machine's memory."""
-        return Machine(1, psutil.virtual_memory().total / 2**20)
+        """One core; memory is not reckoned with, since nothing could be ended but us."""
+        return Machine((Node(1),))
 
     def run(self, driver: Driver, workload: Workload, slots: int) -> None:
         """One pack after the other."""
-        limits = workload.assignment
-        if limits.fit_seconds is not None or limits.memory_mb is not None:
+        memory_mb = driver.sweep.policy.memory_mb
+        if workload.assignment.fit_seconds is not None or memory_mb is not None:
             driver.warn(
                 "limits_not_enforced",
                 "the inline runner enforces neither trial_timeout nor memory_per_trial",
             )
-        unlimited = replace(workload.assignment, fit_seconds=None, memory_mb=None)
+        unlimited = replace(workload.assignment, fit_seconds=None)
         began = time.perf_counter()
         evaluator = Evaluator(unlimited, workload.dataset, workload.partitions)
         worker = Worker(evaluator, time.perf_counter() - began)
@@ -39,7 +39,7 @@ class InlineRunner:
                 if isinstance(task, Dispatch):
                     number = task.pack.number
                     driver.feed(PackStarted(driver.clock(), number, f"inline:{os.getpid()}"))
-                    for report in worker.work(task.pack):
+                    for report in worker.work(replace(task.pack, memory_mb=inf)):
                         driver.feed(PackReported(driver.clock(), number, report))
                         driver.poll()
                         if driver.finished:

@@ -22,6 +22,8 @@ import psutil
 
 from cluster.errors import ClusterError
 from cluster.runner import Machine, Workload
+from evaluators import blackbox
+from evaluators.limits import free_memory_mb, usable_cores
 from search.driver import Driver
 from search.events import (
     Cancel,
@@ -36,6 +38,7 @@ from search.events import (
     SlotFreed,
     WorkerIdled,
 )
+from search.room import PLANNABLE, Node
 
 #: Folders of drivers, in the folder for temporary files, followed by the driver's process.
 FOLDERS = "quintain-local-"
@@ -53,12 +56,20 @@ class Child:
     def __init__(self, folder: Path, number: int, threads: int) -> None:
         ours, theirs = socket.socketpair()
         self.log = folder / f"worker-{number}.log"
+        self.box = folder / f"worker-{number}.box"
         self.ready = False
         self.pack: Pack | None = None
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         with theirs, self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cluster.local_worker", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "cluster.local_worker",
+                    str(theirs.fileno()),
+                    str(self.box),
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -93,13 +104,17 @@ class Child:
         self.process.wait()
         self.pipe.close()
 
-    def loss(self) -> tuple[Loss, str]:
-        """How it went, once its end of the socket is closed."""
+    def loss(self) -> tuple[Loss, str, float]:
+        """How it went, once its end of the socket is closed, and the memory it had reached."""
         code = self.process.wait()
+        left = blackbox.read(self.box)
         if -code in FATAL:
-            return "segfault", f"worker died of {signal.Signals(-code).name}"
+            return "segfault", f"worker died of {signal.Signals(-code).name}", left.reached_mb
+        if -code == signal.SIGKILL and left.starved:
+            said = "the machine ran out of memory and the kernel killed the worker"
+            return "memory", said, left.reached_mb
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-        return "killed", f"worker {how}"
+        return "killed", f"worker {how}", left.reached_mb
 
 
 class LocalRunner:
@@ -108,8 +123,7 @@ class LocalRunner:
     name = "local"
 
     def __init__(self, workers: int | None = None, cpus_per_trial: int = 1) -> None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        cpus = len(affinity(0)) if affinity else (os.cpu_count() or 1)
+        cpus = usable_cores()
         if cpus < cpus_per_trial:
             raise ClusterError(
                 f"a trial asks for {cpus_per_trial} cores and this machine has {cpus}: lower "
@@ -127,10 +141,11 @@ class LocalRunner:
         """Start the children: their imports take longer than reading the data."""
         remove_left_behind()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
+        # before the children take their part of it, which is theirs to use
+        here = Node(self._workers * self._threads, PLANNABLE * free_memory_mb())
         while len(self._children) < self._workers:
             self._start()
-        memory_mb = psutil.virtual_memory().total / 2**20
-        return Machine(self._workers * self._threads, memory_mb, self._workers)
+        return Machine((here,), self._threads)
 
     def _start(self) -> None:
         assert self._folder is not None
@@ -204,11 +219,12 @@ class LocalRunner:
 
     def _replace(self, child: Child, driver: Driver) -> None:
         """Tell what happened to its pack and start another."""
-        loss, detail = child.loss()
+        loss, detail, reached_mb = child.loss()
         self._children.remove(child)
         child.pipe.close()
         if child.pack is not None:
-            driver.feed(PackLost(driver.clock(), child.pack.number, loss, detail))
+            lost = PackLost(driver.clock(), child.pack.number, loss, detail, reached_mb)
+            driver.feed(lost)
         elif not child.ready and child.process.returncode != 0:
             self._false_starts += 1
             if self._false_starts >= FALSE_STARTS_ALLOWED:

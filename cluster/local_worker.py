@@ -1,4 +1,4 @@
-"""What a child of the local runner runs: ``python -m cluster.local_worker FD``."""
+"""What a child of the local runner runs: ``python -m cluster.local_worker FD BLACK_BOX``."""
 
 import os
 import pickle
@@ -7,11 +7,12 @@ import threading
 import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import numpy as np
 
 from cluster.worker import Worker
-from evaluators import process
+from evaluators import blackbox, process
 from evaluators.crossval import Evaluator
 
 
@@ -26,6 +27,7 @@ def main() -> None:
     """Serve packs until the parent closes its end. What arrives was pickled by our parent."""
     start_s = process.age_s()  # the interpreter and the imports
     pipe = Connection(int(sys.argv[1]))
+    blackbox.open_box(Path(sys.argv[2]))
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
     try:
         workload = pipe.recv_bytes()

@@ -5,12 +5,13 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.runner import Machine
+from search.room import SMALLEST_MB, Node
 
 #: Set before ray's first import, unless the user has set them.
 ENVIRONMENT = {
@@ -122,28 +123,21 @@ class RaySession:
         if token.exists():  # Ray writes it readable by everybody
             token.chmod(0o600)
 
-    def machine(self, trial: Mapping[str, float]) -> Machine:
-        """The nodes that are alive, and how many trials of these resources fit on them.
+    def machine(self, threads: int) -> Machine:
+        """The nodes that are alive and could run a trial of so many cores, the largest first.
 
         Raises:
-            ClusterError: none fits on any node.
+            ClusterError: there is none.
         """
-        import ray
-
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        needs = {"CPU": trial["cpu"]} | ({"memory": trial["memory"]} if "memory" in trial else {})
-        places = sum(min(int(n.get(k, 0) // need) for k, need in needs.items()) for n in nodes)
-        cpus, memory = (sum(n.get(key, 0.0) for n in nodes) for key in ("CPU", "memory"))
-        if places == 0:
-            most = max((node.get("CPU", 0) for node in nodes), default=0)
-            room = max((node.get("memory", 0.0) for node in nodes), default=0.0) / MB
+        found = nodes_alive()
+        fitting = tuple(node for node in found if node.cores >= threads)
+        if not fitting:
+            most = max((node.cores for node in found), default=0)
             raise ClusterError(
-                f"no node has room for a trial of {needs['CPU']:g} cores"
-                + (f" and {needs['memory'] / MB:.0f} MB" if "memory" in needs else "")
-                + f"; the largest has {most:g} cores and {room:.0f} MB: lower "
-                "resources.cpus_per_trial or memory_per_trial"
+                f"no node has room for a trial of {threads} cores; the largest has {most} cores: "
+                "lower resources.cpus_per_trial"
             )
-        return Machine(int(cpus), memory / MB, places, len(nodes))
+        return Machine(fitting, threads)
 
     def close(self) -> None:
         """End what we started; leave what we found."""
@@ -152,3 +146,22 @@ class RaySession:
         if self._ours and ray.is_initialized():
             ray.shutdown()
             self._folder.cleanup()
+
+
+def nodes_alive() -> tuple[Node, ...]:
+    """Cores and memory that Ray hands out on each node, the largest first.
+
+    Memory is what Ray has left: its own store of objects is not in it, nor what others have asked
+    for, unless that is all there is; then what comes free will do.
+    """
+    import ray
+
+    free = ray._private.state.available_resources_per_node()
+    found = []
+    for node in ray.nodes():
+        if node["Alive"]:
+            has = node["Resources"]
+            left = free.get(node["NodeID"], {}).get("memory", 0.0) / MB
+            memory_mb = left if left >= SMALLEST_MB else has.get("memory", 0.0) / MB
+            found.append(Node(int(has.get("CPU", 0)), memory_mb))
+    return tuple(sorted(found, key=lambda node: (node.cores, node.memory_mb), reverse=True))

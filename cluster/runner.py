@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from evaluators.types import Dataset, Split
 from search.driver import Driver
+from search.room import Node
 
 if TYPE_CHECKING:  # the simulated runner fits nothing, and need not import what does
     from evaluators.crossval import Assignment
@@ -24,19 +25,25 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a runner has to offer.
+    """What a runner has to offer: its hosts, and the cores that a trial asks for."""
 
-    Attributes:
-        cpus: cores that trials may use.
-        memory_mb: memory of all nodes together, in units of 2**20 bytes.
-        places: trials that fit at a time, by what each asks for.
-        nodes: hosts.
-    """
+    nodes: tuple[Node, ...]
+    threads: int = 1
 
-    cpus: int
-    memory_mb: float
-    places: int = 1
-    nodes: int = 1
+    @property
+    def cpus(self) -> int:
+        """Cores that trials may use."""
+        return sum(node.cores for node in self.nodes)
+
+    @property
+    def memory_mb(self) -> float:
+        """Memory that trials may use, in units of 2**20 bytes."""
+        return sum(node.memory_mb for node in self.nodes)
+
+    @property
+    def places(self) -> int:
+        """Trials at a time as far as cores go."""
+        return sum(node.cores // self.threads for node in self.nodes)
 
 
 class Runner(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from cluster.runner import Machine, Workload
-from evaluators.types import Outcome
+from evaluators.types import Failure, Outcome
 from search.driver import Driver
 from search.events import (
     Dispatch,
@@ -24,6 +24,7 @@ from search.events import (
     Report,
     SlotFreed,
 )
+from search.room import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +52,26 @@ class VirtualClock:
 
 @dataclass(slots=True)
 class SimulatedRunner:
-    """``workers`` slots whose items behave as ``simulate`` plans. The driver needs ``clock``."""
+    """``workers`` slots whose items behave as ``simulate`` plans. The driver needs ``clock``.
+
+    Attributes:
+        needs_mb: memory that an item takes; where its pack has less it runs out, half way.
+        killed: whether the kernel ends what runs out, and not our watchdog.
+    """
 
     simulate: Callable[[Item], Happening]
     workers: int
     clock: VirtualClock
     start_s: float = 2.0
+    needs_mb: Callable[[Item], float] | None = None
+    killed: bool = False
     name: str = "simulated"
     _queue: list[tuple[float, int, Event]] = field(default_factory=list)
     _ticket: "count[int]" = field(default_factory=count)
 
     def prepare(self) -> Machine:
-        """As many cores as workers."""
-        return Machine(self.workers, 1024.0 * self.workers, self.workers)
+        """As many cores as workers, and a gigabyte for each."""
+        return Machine((Node(self.workers, 1024.0 * self.workers),))
 
     def run(self, driver: Driver, workload: Workload | None, slots: int) -> None:
         """Play every planned happening in the order of virtual time."""
@@ -92,7 +100,7 @@ class SimulatedRunner:
         self._later(0.0, PackStarted(self.clock.now, pack.number, "simulated"))
         elapsed, ended = 0.0, list[ItemEnded]()
         for item in pack.items:
-            happening = self.simulate(item)
+            happening = self._happening(item, pack.memory_mb)
             elapsed += happening.seconds
             if not isinstance(happening.result, Outcome):
                 lost_at = self.clock.now + elapsed
@@ -106,6 +114,16 @@ class SimulatedRunner:
                 return
         self._report(pack, ended, elapsed, spent=False)
         self._free(elapsed)
+
+    def _happening(self, item: Item, memory_mb: float) -> Happening:
+        """What the item does with so much memory."""
+        planned = self.simulate(item)
+        if self.needs_mb is None or self.needs_mb(item) <= memory_mb:
+            return planned
+        if self.killed:
+            return Happening(planned.seconds / 2, "memory")
+        said = Failure("out_of_memory", f"reached {memory_mb:.0f} MB")
+        return Happening(planned.seconds / 2, Outcome(failure=said), spent=True)
 
     def _report(self, pack: Pack, ended: list[ItemEnded], elapsed: float, *, spent: bool) -> None:
         report = Report(ended=ended, last=True, spent=spent, busy_s=elapsed, worker="simulated")

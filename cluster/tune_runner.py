@@ -55,10 +55,11 @@ ENVIRONMENT = {
 class Flow:
     """What Tune's searcher and callbacks share: the driver and the packs under way."""
 
-    def __init__(self, driver: Driver, limit: int, run: str) -> None:
-        """``limit``: packs handed out at a time."""
+    def __init__(self, driver: Driver, slots: int, spare: int, run: str) -> None:
+        """``slots``: packs that run at a time; ``spare``: how many more may wait for a worker."""
         self.driver = driver
-        self.limit = limit
+        self.slots = slots
+        self.spare = spare
         self.run = run
         self.packs: dict[str, int] = {}
         self.nodes: dict[str, str | None] = {}
@@ -115,9 +116,11 @@ class Flow:
 
     def next_pack(self, tune_id: str) -> Pack | None:
         """Ask the sweep for a pack."""
-        if len(self.packs) >= self.limit:
+        under_way = len(self.packs)
+        if under_way >= self.slots + self.spare:
             return None
-        for task in self.feed(SlotFreed(self.driver.clock())):
+        ahead = self.spare > 0 and under_way >= self.slots
+        for task in self.feed(SlotFreed(self.driver.clock(), ahead)):
             if isinstance(task, Dispatch):
                 self.packs[tune_id] = task.pack.number
                 return task.pack
@@ -184,7 +187,7 @@ class SweepCallback(tune.Callback):
         number = flow.packs.pop(trial.trial_id, None)
         if number is None:
             return
-        flow.actors.pop(number, None)
+        actor = flow.actors.pop(number, None)
         if number in flow.cancelled:
             return
         error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())  # our own file
@@ -192,8 +195,9 @@ class SweepCallback(tune.Callback):
             flow.error = error  # our own code failed in a worker
             return
         node = flow.nodes.get(trial.trial_id)
-        loss, detail = cause_of_death(error, flow.run, node)
-        flow.feed(PackLost(flow.driver.clock(), number, loss, detail))
+        known = "" if actor is None else actor._actor_id.hex()
+        loss, detail, reached_mb = cause_of_death(error, flow.run, known, node)
+        flow.feed(PackLost(flow.driver.clock(), number, loss, detail, reached_mb))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has nothing to do for now: let time pass and prepare what comes next."""
@@ -221,13 +225,9 @@ class RayRunner:
 
     name = "ray"
 
-    def __init__(
-        self, address: str | None = None, cpus_per_trial: int = 1, memory_mb: float | None = None
-    ) -> None:
+    def __init__(self, address: str | None = None, cpus_per_trial: int = 1) -> None:
         self._address = address
-        self._resources: dict[str, float] = {"cpu": cpus_per_trial}
-        if memory_mb is not None:
-            self._resources["memory"] = memory_mb * 2**20
+        self._threads = cpus_per_trial
         self._session: RaySession | None = None
         self._places = 0
 
@@ -238,7 +238,7 @@ class RayRunner:
             ClusterError: the cluster does not answer, or no node has room for one trial.
         """
         self._session = RaySession(self._address)
-        machine = self._session.machine(self._resources)
+        machine = self._session.machine(self._threads)
         self._places = machine.places
         return machine
 
@@ -247,10 +247,10 @@ class RayRunner:
         survive_memory_kills()
         run = f"{driver.sweep_id}-{os.urandom(4).hex()}"
         # One pack beyond the slots waits for a worker to free, where it cannot run beside them.
-        limit = slots + (slots >= self._places)
-        flow = Flow(driver, limit, run)
-        trainable = tune.with_resources(make_trainable(run, put(workload)), self._resources)
-        pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(limit)}
+        spare = int(slots >= self._places)
+        flow = Flow(driver, slots, spare, run)
+        trainable = tune.with_resources(make_trainable(run, put(workload)), self._asked)
+        pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(slots + spare)}
         with (
             tempfile.TemporaryDirectory(prefix="quintain-tune-") as folder,
             environment(ENVIRONMENT | pending),
@@ -276,6 +276,14 @@ class RayRunner:
             tuner.fit()
         if flow.error is not None:
             raise flow.error
+
+    def _asked(self, config: dict[Any, Any]) -> tune.PlacementGroupFactory:
+        """What Tune is to ask Ray for: the same for all packs of a memory class."""
+        asked: dict[str, float] = {"CPU": self._threads}
+        limit_mb = config["parcel"].pack.limit_mb
+        if limit_mb is not None:
+            asked["memory"] = int(limit_mb) * 2**20
+        return tune.PlacementGroupFactory([asked])
 
     def close(self) -> None:
         """End Ray if it was ours."""

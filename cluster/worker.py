@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from evaluators import blackbox
 from evaluators.crossval import Evaluator
 from evaluators.types import FoldResult, Outcome
 from search.events import FoldScored, Item, ItemEnded, Pack, Report
@@ -39,9 +40,11 @@ def _reports(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
     single = len(pack.items) == 1
     busy_s = 0.0
     for item in pack.items:
+        blackbox.begin()
         results = evaluator.evaluate(
-            item.configuration, item.partition, item.folds, interval=item.interval
-        )
+            item.configuration, item.partition, item.folds, interval=item.interval,
+            memory_mb=pack.limit_mb,
+        )  # fmt: skip
         last = len(evaluator.partitions[item.partition][: item.folds]) - 1
         while True:
             began = time.perf_counter()

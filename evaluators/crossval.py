@@ -45,7 +45,6 @@ class Assignment:
         threads: threads a fit may use.
         seed: passed to every fit, so that two configurations differ only in their parameters.
         fit_seconds: limit of wall seconds for one trial (all folds), or None.
-        memory_mb: limit of own memory for one trial in units of 2**20 bytes, or None.
         keep_oof: whether out-of-fold outputs are returned.
         cut: a probability above which binary data is labelled 1; None for the default.
         tune: the label metric that binary data's thresholds are tuned for; None: none is tuned.
@@ -57,7 +56,6 @@ class Assignment:
     threads: int = 1
     seed: int = 0
     fit_seconds: float | None = None
-    memory_mb: float | None = None
     keep_oof: bool = True
     cut: float | None = None
     tune: Metric | None = None
@@ -96,19 +94,21 @@ class Evaluator:
         folds: int | None = None,
         *,
         interval: bool = False,
+        memory_mb: float | None = None,
     ) -> Iterator[FoldResult | Outcome]:
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
 
         ``folds``: only the first so many of the partition. The limit of seconds, meant for the
         folds that are searched on, grows in proportion where there are more. ``interval``: the
-        outcome carries one of the objective.
+        outcome carries one of the objective. ``memory_mb``: own memory it may take, in units of
+        2**20 bytes; None for no limit.
         """
         if self.spent:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
         splits = self.partitions[partition][:folds]
-        run = _Run(splits, self._limit(len(splits)))
+        run = _Run(splits, self._limit(len(splits)), memory_mb)
         for number in range(len(splits)):
             with run.clock():
                 result = self._guarded_fold(configuration, number, run)
@@ -147,7 +147,7 @@ class Evaluator:
             result = guarded(
                 lambda: self._fold(configuration, number, run),
                 seconds=None if limit is None else max(limit - run.busy_s, 0.001),
-                megabytes=self.assignment.memory_mb,
+                megabytes=run.memory_mb,
             )
         except (Exception, SystemExit) as error:  # a model may call sys.exit
             return self._classified(error, configuration)
@@ -234,15 +234,18 @@ class Evaluator:
 
 
 class _Run:
-    """One configuration under way on ``splits``, for at most ``limit_s`` seconds.
+    """One configuration under way on ``splits``, within ``limit_s`` and ``memory_mb``.
 
     ``busy_s`` counts the seconds spent here, not those in which whoever takes the folds works.
     ``meter`` is that of the fold under way, or of what comes after the last one.
     """
 
-    def __init__(self, splits: Sequence[Split], limit_s: float | None) -> None:
+    def __init__(
+        self, splits: Sequence[Split], limit_s: float | None, memory_mb: float | None
+    ) -> None:
         self.splits = splits
         self.limit_s = limit_s
+        self.memory_mb = memory_mb
         self.folds: list[FoldResult] = []
         self.tuned: Tuned | None = None
         self.said: dict[str, None] = {}

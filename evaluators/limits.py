@@ -9,6 +9,12 @@ from evaluators.process import MB
 
 #: A container engine may mount its own group at the root and still tell the host's path.
 _MEMORY_FILES = (("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes"))
+#: Mount, limit, use, and what is called free of it in memory.stat.
+_ROOM_FILES = (
+    ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+     "total_inactive_file"),
+)  # fmt: skip
 
 
 def usable_memory_mb(root: Path = Path("/")) -> float:
@@ -20,8 +26,26 @@ def usable_memory_mb(root: Path = Path("/")) -> float:
 
 
 def free_memory_mb(root: Path = Path("/")) -> float:
-    """What is left of ``usable_memory_mb`` beside whatever else runs on this machine."""
-    return min(psutil.virtual_memory().available / MB, usable_memory_mb(root))
+    """What is left of ``usable_memory_mb`` beside whatever else runs on this machine.
+
+    Files that a control group has in memory, but has not looked at for a while, are free.
+    """
+    return max(0.0, min([psutil.virtual_memory().available / MB, *_group_rooms_mb(root)]))
+
+
+def oom_kills(root: Path = Path("/")) -> int:
+    """How often the kernel has killed for want of memory, in our control group or on this host.
+
+    Only differences mean something: in a container without a group of its own others count too.
+    """
+    for mount, name in (
+        ("sys/fs/cgroup", "memory.events"), ("sys/fs/cgroup/memory", "memory.oom_control"),
+    ):  # fmt: skip
+        for folder in _groups(root, mount, "memory"):
+            told = _count(_read(folder / name), "oom_kill")
+            if told is not None:
+                return told
+    return _count(_read(root / "proc/vmstat"), "oom_kill") or 0
 
 
 def usable_cores(root: Path = Path("/")) -> int:
@@ -43,6 +67,27 @@ def _group_limits_mb(root: Path) -> list[float]:
             if text.isdigit():  # version 2 says "max" for no limit, version 1 some 2**63
                 found.append(int(text) / MB)
     return found
+
+
+def _group_rooms_mb(root: Path) -> list[float]:
+    """What is left of every limit set on the groups we are in."""
+    found = []
+    for mount, limit, used, files in _ROOM_FILES:
+        for folder in _groups(root, mount, "memory"):
+            most, now = _read(folder / limit), _read(folder / used)
+            if most.isdigit() and now.isdigit():
+                idle = _count(_read(folder / "memory.stat"), files) or 0
+                found.append((int(most) - int(now) + idle) / MB)
+    return found
+
+
+def _count(text: str, name: str) -> int | None:
+    """The number after a name in a file of "name number" lines."""
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.isdigit():
+            return int(value)
+    return None
 
 
 def _group_cores(root: Path) -> list[float]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Generic, Literal, TypeVar
 
+from evaluators import blackbox
 from evaluators.memory import Peak, memory_watch
 from evaluators.process import MB
 
@@ -104,7 +105,9 @@ def _wait(job: "Job[Any]", seconds: float | None, megabytes: float | None) -> Ov
     try:
         pause = LOOK_S if seconds is None else min(LOOK_S, seconds)
         while not job.ended.wait(pause):
-            own_mb = watch.look().own / MB
+            own = watch.look().own
+            blackbox.note(own)
+            own_mb = own / MB
             elapsed = time.monotonic() - started
             if job.ended.is_set():
                 break

@@ -12,7 +12,9 @@ from cluster.runner import Machine, Runner, Workload
 from evaluators.types import Configuration, Warned
 from search.driver import Driver, Listener
 from search.entries import BUDGETED, Entry
+from search.errors import PlanError
 from search.records import Lease, Records
+from search.room import Room
 from search.spec import Spec
 from search.strategy import Strategy, make_strategy
 from search.sweep import Sweep
@@ -40,13 +42,13 @@ def search(
     from quintain.fresh import final_rules, fresh_partitions
 
     spec, sweep_id = prepared.spec, lease.sweep
-    slots = min(asked_slots(spec) or machine.places, machine.places)
+    slots = slots_on(spec, machine)
     entries = list(store.entries(sweep_id))
     fresh, warned = fresh_partitions(prepared, store, sweep_id)
     _open_record(prepared, runner, store, lease, entries, slots, warned)
     before = read_view(store, sweep_id)
     sweep = Sweep(
-        prepared.policy(slots, final_rules(prepared) if fresh else None),
+        prepared.policy(slots, final_rules(prepared) if fresh else None, machine.nodes),
         _strategy(prepared, store.header(sweep_id), entries),
         entries, started_at=time.time(), earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
     )  # fmt: skip
@@ -79,6 +81,26 @@ def _strategy(
         trials=search.trials, seed=search.seed, resumed=asked + header.get("asked_before", 0),
         first=[Configuration(each["model"], each["params"]) for each in header.get("first", ())],
     )  # fmt: skip
+
+
+def slots_on(spec: Spec, machine: Machine) -> int:
+    """Trials at a time on this machine, as asked for and as cores and memory allow.
+
+    Raises:
+        PlanError: no node has the memory that one trial may take.
+    """
+    most = min(asked_slots(spec) or machine.places, machine.places)
+    asked_mb = spec.resources.memory_limit_mb
+    if asked_mb is None:
+        return most
+    room = Room(machine.nodes, machine.threads, most, fixed_mb=asked_mb)
+    fitting = room.concurrency(asked_mb)
+    if fitting == 0:
+        raise PlanError(
+            f"resources.memory_per_trial is {asked_mb:.0f}M and no node has more than "
+            f"{room.largest:.0f}M free for trials: lower it"
+        )
+    return fitting
 
 
 def asked_slots(spec: Spec) -> int | None:

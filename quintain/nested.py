@@ -125,7 +125,7 @@ def _score_outer(
     best = read_view(store, name).best
     if best is None:
         raise QuintainError(f"{name} has no winner, so there is nothing to estimate")
-    unlimited = replace(prepared.assignment, fit_seconds=None, memory_mb=None, keep_oof=False)
+    unlimited = replace(prepared.assignment, fit_seconds=None, keep_oof=False)
     evaluator = Evaluator(unlimited, prepared.dataset, [[split]])
     results = list(evaluator.evaluate(Configuration(best.model, best.params)))
     fold = next((each for each in results if isinstance(each, FoldResult)), None)

@@ -24,12 +24,12 @@ from search.plan import (
     Demand,
     Limits,
     ModelCost,
-    Node,
     Plan,
     cuts,
     forecast,
     least_memory_mb,
 )
+from search.room import Node
 from search.spec import Spec, read_spec
 from search.spec_values import megabytes, seconds
 
@@ -161,7 +161,7 @@ def _nodes(address: str | None, memory_mb: float | None) -> tuple[Node, ...]:
     from cluster.nodes import cluster_nodes
 
     most = math.inf if memory_mb is None else memory_mb
-    return tuple(Node(cores, min(memory, most)) for cores, memory in cluster_nodes(address))
+    return tuple(replace(n, memory_mb=min(n.memory_mb, most)) for n in cluster_nodes(address))
 
 
 def planned(prepared: Prepared, piloted: Sequence[Piloted], limits: Limits) -> Planned:

@@ -32,6 +32,7 @@ from quintain.tasks import misplaced, seems_regression, settled
 from search.errors import SpecError
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
+from search.room import Node
 from search.space import Choice, Space
 from search.spec import Spec, folds_key, read_spec, space_of
 
@@ -80,8 +81,14 @@ class Prepared:
             for file in sorted(files)
         }
 
-    def policy(self, slots: int, finals: FinalRules | None = None) -> Policy:
-        """The spec's budgets and rules for a sweep on so many slots."""
+    def policy(
+        self, slots: int, finals: FinalRules | None = None, nodes: tuple[Node, ...] = (),
+        foreseen_mb: Mapping[str, float] | None = None,
+    ) -> Policy:  # fmt: skip
+        """The spec's budgets and rules for a sweep on so many slots of these nodes.
+
+        ``foreseen_mb``: what a plan says that a trial takes, by model.
+        """
         search = self.spec.search
         stop = search.stop_when
         rules = StopRules(stop.metric, stop.no_gain_for, stop.failed_limit(search.trials))
@@ -89,7 +96,9 @@ class Prepared:
             budget=search.trials, objective=self.objective.name,
             direction=self.objective.direction, slots=slots, timeout_s=search.timeout,
             trial_timeout_s=search.trial_timeout, stop=rules, deterministic=search.deterministic,
-            finals=finals, constraints=search.constraints.limits,
+            finals=finals, constraints=search.constraints.limits, nodes=nodes,
+            threads=self.spec.resources.cpus_per_trial,
+            memory_mb=self.spec.resources.memory_limit_mb, foreseen_mb=foreseen_mb or {},
         )  # fmt: skip
 
     def header(self, runner: str) -> dict[str, Any]:
@@ -155,8 +164,8 @@ def prepare(
     resources = spec.resources
     assignment = Assignment(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
-        fit_seconds=spec.search.trial_timeout, memory_mb=resources.memory_limit_mb,
-        cut=measured.cut, tune=measured.tune, tuned_objective=measured.tuned_objective,
+        fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
+        tuned_objective=measured.tuned_objective,
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,

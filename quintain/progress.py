@@ -106,7 +106,8 @@ class Progress:
         """Time left, and this machine's use against what it has."""
         memory = psutil.virtual_memory()
         used, total = (memory.total - memory.available) / 2**30, memory.total / 2**30
-        here = "" if self._machine.nodes == 1 else f", {self._machine.nodes} nodes"
+        nodes = len(self._machine.nodes)
+        here = "" if nodes == 1 else f", {nodes} nodes"
         return (
             f"{self._eta(sweep)} · CPU {psutil.cpu_percent():.0f}% of {psutil.cpu_count()} cores, "
             f"memory {used:.1f} of {total:.1f} GiB{here}"

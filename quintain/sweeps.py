@@ -231,7 +231,7 @@ def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runne
         set_environment(address)
         from cluster.tune_runner import RayRunner
 
-        return RayRunner(address, resources.cpus_per_trial, resources.memory_limit_mb)
+        return RayRunner(address, resources.cpus_per_trial)
     if address is not None:
         raise QuintainError(f"--address needs the ray runner, not {name}")
     if name == "local":

@@ -4,6 +4,7 @@ Events go in through ``Sweep.handle``; the list that comes back is all that the 
 Every event carries its own time in seconds since the epoch: the sweep has no clock.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -36,11 +37,23 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What one worker does in one go. ``predicted_s`` is None before the model was ever timed."""
+    """What one worker does in one go.
+
+    Attributes:
+        predicted_s: seconds of work; None before the model was ever timed.
+        memory_mb: own memory that the worker may take, in units of 2**20 bytes; inf for no limit.
+            A worker started for so much is kept for packs that ask for the same.
+    """
 
     number: int
     items: tuple[Item, ...]
     predicted_s: float | None = None
+    memory_mb: float = math.inf
+
+    @property
+    def limit_mb(self) -> float | None:
+        """``memory_mb`` where it is a limit."""
+        return None if math.isinf(self.memory_mb) else self.memory_mb
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +96,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class SlotFreed:
-    """A worker could take a pack."""
+    """A worker could take a pack. ``ahead``: none is free yet, and one pack more may wait."""
 
     time: float
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +129,16 @@ class PackReported:
 
 @dataclass(frozen=True, slots=True)
 class PackLost:
-    """A worker went away before its pack ended."""
+    """A worker went away before its pack ended.
+
+    ``reached_mb``: the most own memory that was seen of it, in units of 2**20 bytes; NaN if none.
+    """
 
     time: float
     pack: int
     loss: Loss
     detail: str = ""
+    reached_mb: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

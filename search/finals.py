@@ -30,6 +30,7 @@ from search.finals_plan import CHOICE, ESTIMATE, SEARCH, Candidate, Job, Plan, p
 from search.flights import Flight, ended_body
 from search.losses import judged
 from search.policy import FALSE_STARTS_ALLOWED, FINALS_SHARE, Policy
+from search.queue import Queue
 from search.trials import Trials
 
 
@@ -44,9 +45,9 @@ class Finals:
     """
 
     def __init__(
-        self, policy: Policy, plan: Plan, candidates: Sequence[Candidate], reason: str,
-        first_pack: int = 0,
-    ) -> None:  # fmt: skip
+        self, policy: Policy, plan: Plan, candidates: Sequence[Candidate], reason: str, queue: Queue
+    ) -> None:
+        """``queue``: the search's, whose workers the finalists use."""
         self.policy = policy
         self.plan = plan
         self.candidates = tuple(candidates)
@@ -55,7 +56,7 @@ class Finals:
         self.winner: int | None = None
         self.over = False
         self.flights: dict[int, Flight] = {}
-        self._next_pack = first_pack
+        self._queue = queue
         self._false_starts = 0
         if len(self.candidates) > 1:
             for place, candidate in enumerate(self.candidates):
@@ -65,7 +66,7 @@ class Finals:
 
     @classmethod
     def of(
-        cls, policy: Policy, trials: Trials, reason: str, left_s: float | None, first_pack: int
+        cls, policy: Policy, trials: Trials, reason: str, left_s: float | None, queue: Queue
     ) -> "Finals":
         """As many of the best trials as budget and time allow. ``left_s``: seconds of timeout."""
         rules = policy.finals
@@ -82,17 +83,19 @@ class Finals:
         default = Candidate(None, chosen[0].model, {})
         if plan.default and all(each.params or each.model != default.model for each in chosen):
             chosen.append(default)
-        return cls(policy, plan, chosen, reason, first_pack)
+        return cls(policy, plan, chosen, reason, queue)
 
     @classmethod
-    def from_entries(cls, entries: Sequence[Entry], policy: Policy) -> "Finals | None":
+    def from_entries(
+        cls, entries: Sequence[Entry], policy: Policy, queue: Queue
+    ) -> "Finals | None":
         """As the record tells it; None where the search had not ended."""
         finals: Finals | None = None
         for entry in entries:
             body = entry.body
             if entry.kind == "finalists":
                 candidates = [Candidate.read(each) for each in body["candidates"]]
-                finals = cls(policy, Plan(**body["plan"]), candidates, body["reason"])
+                finals = cls(policy, Plan(**body["plan"]), candidates, body["reason"], queue)
             elif finals is not None and entry.kind == "winner":
                 finals._estimate(body["candidate"])
             elif finals is not None and entry.kind == "rescored":
@@ -150,14 +153,17 @@ class Finals:
         if place is None:
             return []
         job = self.jobs[place]
-        candidate = self.candidates[job.candidate]
+        candidate, queue = self.candidates[job.candidate], self._queue
+        size = queue.room.take(queue.needs(candidate.model, job.memory_mb))
+        if size is None:
+            return []
         configuration = Configuration(candidate.model, candidate.params)
         item = Item(
             place, job.attempt, configuration, job.partition, job.folds,
             interval=job.partition == ESTIMATE,
         )  # fmt: skip
-        pack = Pack(self._next_pack, (item,))
-        self._next_pack += 1
+        pack = Pack(queue.packs, (item,), memory_mb=size)
+        queue.packs += 1
         job.state = "running"
         self.flights[pack.number] = Flight(pack, now)
         return [Dispatch(pack)]
@@ -176,11 +182,15 @@ class Finals:
         flight.heard(event.report)
         out: list[Instruction] = []
         for item in event.report.ended:
-            job = self.jobs[item.trial]
-            if job.state == "running" and item.attempt == job.attempt:
+            job, failure = self.jobs[item.trial], item.outcome.failure
+            short = failure is not None and failure.cause == "out_of_memory"
+            if job.state != "running" or item.attempt != job.attempt:
+                continue
+            if not (short and self._grown(job, flight)):  # else it waits again, below
                 out.append(self._ended(job, flight, item.outcome, event))
         if event.report.last:
             del self.flights[event.pack]
+            self._queue.room.leave(flight.pack.memory_mb, died=event.report.spent)
             job = self.jobs[flight.items[0].trial]
             if job.state == "running":
                 self._again(job)
@@ -189,6 +199,7 @@ class Finals:
     def _lost(self, event: PackLost) -> list[Instruction]:
         """A worker died: the job runs again, or has failed."""
         flight = self.flights.pop(event.pack)
+        self._queue.room.leave(flight.pack.memory_mb, died=True)
         job = self.jobs[flight.items[0].trial]
         if flight.started_at is None or event.loss == "never_started":
             self._false_starts += 1
@@ -203,6 +214,8 @@ class Finals:
             limit = self._limit(job)
             failure = judged(event, deaths=job.deaths, elapsed_s=elapsed, limit_s=limit)
         if failure is None:
+            if event.loss == "memory":
+                self._grown(job, flight)
             self._again(job)
             return []
         return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
@@ -213,6 +226,14 @@ class Finals:
         if limit is None or rules is None:
             return limit
         return limit * max(1.0, (job.folds or 0) / (rules.folds * rules.repeats))
+
+    def _grown(self, job: Job, flight: Flight) -> bool:
+        """Give a job that ran out of memory the next class, with fewer neighbours, once."""
+        larger = self._queue.room.next_class(flight.pack.memory_mb)
+        if job.memory_mb or larger is None:
+            return False
+        job.memory_mb = larger
+        return True
 
     def _again(self, job: Job) -> None:
         job.state = "waiting"

@@ -106,7 +106,11 @@ class Candidate:
 
 @dataclass(slots=True)
 class Job:
-    """One candidate on one partition. ``infeasible``: it breaks a constraint there."""
+    """One candidate on one partition.
+
+    ``infeasible``: it breaks a constraint there; ``memory_mb``: what it is to be given since it
+    ran out of memory, else 0.
+    """
 
     candidate: int
     partition: int
@@ -118,6 +122,7 @@ class Job:
     by_fold: tuple[float, ...] = ()
     cpu_s: float = math.nan
     infeasible: bool = False
+    memory_mb: float = 0.0
 
     @property
     def done(self) -> bool:

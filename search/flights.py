@@ -72,10 +72,10 @@ def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[st
     }
 
 
-def lost_body(flight: Flight, elapsed_s: float) -> dict[str, Any]:
-    """The same for a trial that went down with its worker: all that is known is the time."""
+def lost_body(flight: Flight, elapsed_s: float, reached_mb: float) -> dict[str, Any]:
+    """The same for a trial that went down with its worker: time, and memory where it was seen."""
     return {
-        "resources": {"wall_s": elapsed_s},
+        "resources": {"wall_s": elapsed_s, "peak_mb": reached_mb},
         "queue_s": flight.waited_s(),
         "start_s": flight.bear_start(),
         "worker": flight.worker,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from evaluators.types import Configuration
 from search.entries import Entry
-from search.packing import Pace
+from search.packing import Pace, Peaks
 from search.policy import Policy
 from search.strategy import Strategy
 from search.trials import Trial, Trials
@@ -32,6 +32,7 @@ class Learning:
 
     def __init__(self, policy: Policy, strategy: Strategy, trials: Trials) -> None:
         self.pace = Pace()
+        self.peaks = Peaks(policy.foreseen_mb)
         self.best: Trial | None = None
         self.since_best = 0
         self.failed = 0
@@ -79,7 +80,9 @@ class Learning:
         for entry in ended:
             trial = self._trials[entry.trial]
             if trial.state == "completed":
-                self.pace.learn(trial.configuration.model, entry.body["resources"]["wall_s"])
+                used = entry.body["resources"]
+                self.pace.learn(trial.configuration.model, used["wall_s"])
+                self.peaks.learn(trial.configuration.model, used.get("peak_mb", 0.0))
         if self._policy.deterministic:
             self._replay()
             return

@@ -1,5 +1,7 @@
 """What a lost worker means for the trial that was alone on it."""
 
+from math import isnan
+
 from evaluators.types import Failure
 from search.events import PackLost
 
@@ -22,9 +24,14 @@ def judged(
         return None
     match event.loss:
         case "memory":
-            return Failure("out_of_memory", event.detail)
+            return Failure("out_of_memory", f"{event.detail}{_reached(event)}")
         case "segfault":
             return Failure("crashed", event.detail)
         case "preempted":
             return Failure("preempted", f"{deaths} times: {event.detail}")
     return Failure("worker_lost", f"{deaths} workers lost: {event.detail}")
+
+
+def _reached(event: PackLost) -> str:
+    """The most memory that was seen of it, in words."""
+    return "" if isnan(event.reached_mb) else f"; it had reached {event.reached_mb:.0f} MB"

@@ -1,6 +1,7 @@
-"""How many configurations travel together: about a second of predicted work."""
+"""What travels together: about a second of predicted work, of what fits into one worker."""
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
 
 #: Enough to follow a model whose fits grow dearer as the search moves.
 REMEMBERED = 32
@@ -29,3 +30,33 @@ class Pace:
         weights = [len(known) for known in self._seconds.values()]
         mean = sum(m * w for m, w in zip(means, weights, strict=True)) / sum(weights)
         return trials * mean
+
+
+#: What a model's trials took is no promise for the next: so much of it is planned for.
+PEAK_MARGIN = 1.25
+#: Of the trials of a model, how many fit into what is planned; the others are tried again.
+PEAK_QUANTILE = 0.9
+
+
+class Peaks:
+    """Own memory that a trial is to be given, by model, in units of 2**20 bytes.
+
+    Nine in ten of the latest peaks, with a margin: the one that takes much more is retried in a
+    larger class, and does not keep all others from having neighbours. ``foreseen`` is what a plan
+    says of models not measured yet; without it a trial gets the smallest class.
+    """
+
+    def __init__(self, foreseen: Mapping[str, float]) -> None:
+        self._foreseen = foreseen
+        self._peaks: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+
+    def learn(self, model: str, megabytes: float) -> None:
+        """One more completed trial of this model."""
+        self._peaks[model].append(megabytes)
+
+    def predict(self, model: str) -> float:
+        """What to give a trial of this model; 0 where nothing is known."""
+        known = sorted(self._peaks.get(model, ()))
+        if not known:
+            return self._foreseen.get(model, 0.0)
+        return PEAK_MARGIN * known[int(PEAK_QUANTILE * (len(known) - 1) + 0.5)]

@@ -16,6 +16,7 @@ from evaluators.curves import MemoryCurve, Range, TimeCurve
 from evaluators.types import Floats
 from search.finals_plan import plan_of
 from search.policy import FINALS_SHARE
+from search.room import PLANNABLE, Node, Room
 
 DRAWS = 2000
 #: Standard deviations from the middle to the ends of an interval that holds nine in ten.
@@ -23,8 +24,6 @@ Z90 = 1.645
 #: How far a sampler that learns moves the mean of a model's cost towards its dearest corner, in
 #: logarithms, at most: TPE spent 2 to 8 times the seconds of random search (SCIENCE 0.8).
 DRIFT = 0.5
-#: Of a node's memory, what may be planned for; the rest is the system's.
-PLANNABLE = 0.9
 #: Seconds beside each trial's own.
 TRIAL_OVERHEAD_S = 0.02
 #: One worker beside others on a node is slower than alone: caches and memory are shared.
@@ -61,14 +60,6 @@ class ModelCost:
         if self.corner is None:
             return usual
         return Range(usual.value, usual.low, max(usual.high, self.corner.at(rows).value))
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One host: cores and memory (units of 2**20 bytes) that trials and driver may use."""
-
-    cores: int
-    memory_mb: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,27 +158,28 @@ class Limits:
 
 def forecast(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> Plan:
     """What a sweep takes; where no trial fits, the seconds are those of one at a time."""
-    rows = demand.train_rows
-    worker_mb = max(cost.peak(rows).high for cost in costs)
+    worker_mb = max(cost.peak(demand.train_rows).high for cost in costs)
     data_mb = demand.data_row_mb * demand.rows
     beside = [data_mb + demand.driver_mb * (place == 0) for place in range(len(limits.nodes))]
-    by_cores = [node.cores // demand.threads for node in limits.nodes]
-    by_memory = [
-        max(0, int((PLANNABLE * node.memory_mb - held) / worker_mb))
+    free = tuple(
+        Node(node.cores, max(0.0, PLANNABLE * node.memory_mb - held))
         for node, held in zip(limits.nodes, beside, strict=True)
-    ]
-    places = [min(pair) for pair in zip(by_cores, by_memory, strict=True)]
-    slots = min(sum(places), demand.most_slots or sum(places))
+    )
+    by_cores = sum(node.cores // demand.threads for node in free)
+    by_memory = sum(int(node.memory_mb / worker_mb) for node in free)
+    slots = 0
+    if by_cores and by_memory:
+        most = demand.most_slots or by_cores
+        room = Room(free, demand.threads, most, foreseen_mb=worker_mb)
+        slots = room.concurrency(worker_mb)
     seconds = _seconds(costs, demand, max(1, slots), limits.seed)
     least = int(slots == 0)  # where none fits, what one would take
     peak = max(
-        held + max(min(place, slots), least) * worker_mb
-        for held, place in zip(beside, places, strict=True)
+        held + max(min(node.places(demand.threads, worker_mb), slots), least) * worker_mb
+        for held, node in zip(beside, free, strict=True)
     )
     p50, p90 = np.quantile(seconds, [0.5, 0.9])
-    return Plan(
-        float(p50), float(p90), slots, sum(by_cores), sum(by_memory), worker_mb, float(peak)
-    )
+    return Plan(float(p50), float(p90), slots, by_cores, by_memory, worker_mb, float(peak))
 
 
 def _seconds(costs: Sequence[ModelCost], demand: Demand, slots: int, seed: int) -> Floats:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search.entries import SweepState
+from search.room import Node, Room
 
 #: Workers that may die before their pack, in a row, before the sweep is given up.
 FALSE_STARTS_ALLOWED = 5
@@ -62,6 +63,10 @@ class Policy:
         pack_s: predicted work that fills a pack, in seconds.
         pack_items: configurations in a pack at most.
         constraints: cost above which a trial is not recommended, by name (``search.constraints``).
+        nodes: what there is to run on; empty where memory is not to be reckoned with.
+        threads: of one fit.
+        memory_mb: what every trial may take, where the user says so, in units of 2**20 bytes.
+        foreseen_mb: what a plan says that a trial takes, by model.
         finals: how the winner is found and estimated after the search; None ends with the search.
     """
 
@@ -77,6 +82,17 @@ class Policy:
     pack_items: int = 16
     finals: FinalRules | None = None
     constraints: Mapping[str, float] = field(default_factory=dict)
+    nodes: tuple[Node, ...] = ()
+    threads: int = 1
+    memory_mb: float | None = None
+    foreseen_mb: Mapping[str, float] = field(default_factory=dict)
+
+    def room(self) -> Room:
+        """The workers that may be, none of them started."""
+        foreseen_mb = max(self.foreseen_mb.values(), default=0.0)
+        return Room(
+            self.nodes, self.threads, self.slots, fixed_mb=self.memory_mb, foreseen_mb=foreseen_mb
+        )
 
     def search_s(self, winner_s: float) -> float | None:
         """The part of ``timeout_s`` that the search may use; the finalists get the rest.

@@ -4,9 +4,8 @@ No clock, disk, Ray or thread: the same events give the same instructions, so ev
 replayed and tested without running a fit.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from math import ceil, inf
+from math import inf
 from typing import Any
 
 from evaluators.types import Failure
@@ -17,9 +16,7 @@ from search.events import (
     Event,
     Finish,
     Instruction,
-    Item,
     ItemEnded,
-    Pack,
     PackLost,
     PackReported,
     PackStarted,
@@ -34,6 +31,7 @@ from search.learning import Learning
 from search.losses import judged
 from search.packing import Pace
 from search.policy import Policy, Standing, verdict
+from search.queue import Queue
 from search.strategy import Strategy
 from search.trials import Trial, Trials
 
@@ -58,16 +56,13 @@ class Sweep:
         self.trials = Trials.from_entries(entries, policy.objective)
         self.learning = Learning(policy, strategy, self.trials)
         self.state: SweepState = "running"
-        self._strategy = strategy
+        self.queue = Queue(policy, self.trials, self.learning, strategy.name)
         self._started_at = started_at
         self._earlier_s = earlier_s
-        self._exhausted = False
         self._flights: dict[int, Flight] = {}
-        self._packs = 0
         self._false_starts: list[str] = []
-        self._waiting: deque[int] = deque(t.number for t in self.trials if t.state == "waiting")
         self.learning.relearn(entries)
-        self.finals = Finals.from_entries(entries, policy)
+        self.finals = Finals.from_entries(entries, policy, self.queue)
 
     @property
     def best(self) -> Trial | None:
@@ -97,16 +92,16 @@ class Sweep:
         out: list[Instruction] = []
         match event:
             case SlotFreed():
-                out += self._next_pack(event.time)
+                out += self._next_pack(event)
             case WorkerIdled():
-                out += self._prepare(event.time)
+                out += self.queue.prepare(event.time, self._handed_out)
             case PackStarted():
                 out += self._started(event)
             case PackReported():
                 out += self._reported(event)
             case PackLost():
                 out += self._lost(event)
-        if self.learning.at_boundary(self._exhausted):
+        if self.learning.at_boundary(self.queue.exhausted):
             self.learning.learn()
         over = verdict(self.policy, self.standing(event.time))
         if over and over[0] == "completed" and self.policy.finals and self.best:
@@ -121,7 +116,7 @@ class Sweep:
         left = None
         if self.policy.timeout_s is not None:
             left = self.policy.timeout_s - self.standing(now).elapsed_s
-        self.finals = Finals.of(self.policy, self.trials, reason, left, self._packs)
+        self.finals = Finals.of(self.policy, self.trials, reason, left, self.queue)
         return [*out, self.finals.opening(now)]
 
     def _compared(self, finals: Finals, event: Event) -> list[Instruction]:
@@ -143,74 +138,24 @@ class Sweep:
             best_s=self.best.wall_s if self.best else 0.0,
             since_best=self.learning.since_best,
             elapsed_s=self._earlier_s + now - self._started_at,
-            exhausted=self._exhausted,
+            exhausted=self.queue.exhausted,
             false_starts=self._false_starts,
         )
 
     # -- what to run next -------------------------------------------------------------------
 
-    def _ask(self, now: float) -> Record | None:
-        """One more configuration from the strategy, if budget, order and space allow it."""
-        policy, trials = self.policy, self.trials
-        if self._exhausted or trials.ended + trials.live >= policy.budget:
-            return None
-        if self.learning.must_wait():
-            return None
-        configuration = self.learning.ask()
-        if configuration is None:
-            self._exhausted = True
-            return None
-        trial = trials.add(configuration, self._strategy.name, now)
-        self._waiting.append(trial.number)
-        body = {
-            "model": configuration.model,
-            "params": dict(configuration.params),
-            "origin": trial.origin,
-        }
-        return Record(Entry("asked", now, body, trial.number))
+    @property
+    def _handed_out(self) -> int:
+        """Configurations under way."""
+        return sum(len(flight.items) for flight in self._flights.values())
 
-    def _prepare(self, now: float) -> list[Instruction]:
-        """Ask ahead while workers work: only where fits are short, since advice grows stale."""
-        quick = self.pace.remaining(1)
-        if quick is None or quick >= self.policy.pack_s or len(self._waiting) >= self._pack_size():
-            return []
-        asked = self._ask(now)
-        return [asked] if asked else []
-
-    def _pack_size(self) -> int:
-        """Configurations in a pack at most: the rest of the budget is shared by all slots."""
-        policy = self.policy
-        handed_out = sum(len(flight.items) for flight in self._flights.values())
-        left = policy.budget - self.trials.ended - handed_out
-        return max(1, min(policy.pack_items, ceil(left / policy.slots)))
-
-    def _next_pack(self, now: float) -> list[Instruction]:
-        """Fill a pack with about ``pack_s`` of predicted work."""
-        out: list[Instruction] = []
-        chosen: list[Trial] = []
-        seconds = 0.0
-        predicted: float | None = None
-        while len(chosen) < self._pack_size():
-            if not self._waiting:
-                asked = self._ask(now)
-                if asked is None:
-                    break
-                out.append(asked)
-            trial = self.trials[self._waiting[0]]
-            predicted = self.pace.predict(trial.configuration.model)
-            if chosen and (trial.alone or predicted is None):
-                break
-            chosen.append(self.trials[self._waiting.popleft()])
-            seconds += predicted or 0.0
-            if trial.alone or predicted is None or seconds >= self.policy.pack_s:
-                break
-        if chosen:
-            items = tuple(Item(t.number, t.attempt, t.configuration) for t in chosen)
-            pack = Pack(self._packs, items, None if predicted is None else seconds)
-            self._packs += 1
-            self._flights[pack.number] = Flight(pack, now)
-            out.append(Dispatch(pack))
-        return out
+    def _next_pack(self, event: SlotFreed) -> list[Instruction]:
+        """The next pack, if there is room for one."""
+        asked, pack = self.queue.next_pack(event.time, self._handed_out, ahead=event.ahead)
+        if pack is None:
+            return [*asked]
+        self._flights[pack.number] = Flight(pack, event.time)
+        return [*asked, Dispatch(pack)]
 
     # -- what happened ----------------------------------------------------------------------
 
@@ -242,6 +187,7 @@ class Sweep:
             out += self._item_ended(flight, item, event)
         if event.report.last:
             del self._flights[event.pack]
+            self.queue.room.leave(flight.pack.memory_mb, died=event.report.spent)
             for trial in self._unfinished(flight):
                 out.append(self._again(trial, event.time, "its pack's worker had to end", False))
         return out
@@ -254,11 +200,14 @@ class Sweep:
         if trial.attempt != item.attempt or trial.state != "running":
             return []
         outcome, failure = item.outcome, item.outcome.failure
+        if failure is not None and failure.cause == "out_of_memory" and self._grown(trial, flight):
+            return [self._again(trial, event.time, failure.reason, True)]
         body = ended_body(flight, outcome, event)
         if failure is None:
             trial.scored(outcome, self.policy)
             body["infeasible"] = trial.infeasible or None
             self.pace.learn(trial.configuration.model, outcome.resources.wall_s)
+            self.learning.peaks.learn(trial.configuration.model, outcome.resources.peak_mb)
         return [self._end(trial, event.time, body, failure, outcome.oof)]
 
     def _lost(self, event: PackLost) -> list[Instruction]:
@@ -266,6 +215,7 @@ class Sweep:
         flight = self._flights.pop(event.pack, None)
         if flight is None:
             return []
+        self.queue.room.leave(flight.pack.memory_mb, died=True)
         unfinished = self._unfinished(flight)
         if flight.started_at is None or event.loss == "never_started":
             self._false_starts.append(event.detail)
@@ -281,10 +231,23 @@ class Sweep:
         trial.deaths += 1
         elapsed = event.time - (flight.started_at or event.time)
         limit = self.policy.trial_timeout_s
+        if event.loss == "memory":  # a second time, whatever the first was seen by, is the last
+            trial.deaths = max(trial.deaths, 2) if trial.memory_mb else trial.deaths
         failure = judged(event, deaths=trial.deaths, elapsed_s=elapsed, limit_s=limit)
         if failure is None:
+            if event.loss == "memory":
+                self._grown(trial, flight)
             return self._again(trial, event.time, event.detail, True)
-        return self._end(trial, event.time, lost_body(flight, elapsed), failure, None)
+        body = lost_body(flight, elapsed, event.reached_mb)
+        return self._end(trial, event.time, body, failure, None)
+
+    def _grown(self, trial: Trial, flight: Flight) -> bool:
+        """Give a trial that ran out of memory the next class, with fewer neighbours, once."""
+        larger = self.queue.room.next_class(flight.pack.memory_mb)
+        if trial.memory_mb or larger is None:
+            return False
+        trial.memory_mb, trial.alone = larger, True
+        return True
 
     def _unfinished(self, flight: Flight) -> list[Trial]:
         """Trials of a pack that have no verdict under the attempt it carried."""
@@ -297,11 +260,12 @@ class Sweep:
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
         """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
         body = {"reason": reason, "guilty": guilty, "alone": trial.alone}
+        body |= {"memory_mb": trial.memory_mb} if trial.memory_mb else {}
         entry = Entry("lost", now, body, trial.number, trial.attempt)
         if trial.state == "running":
             self.trials.move(trial, "waiting")
         trial.attempt += 1
-        self._waiting.appendleft(trial.number)
+        self.queue.put_back(trial)
         return Record(entry)
 
     # -- ends -------------------------------------------------------------------------------
@@ -344,6 +308,8 @@ class Sweep:
                 self.trials.move(trial, "cancelled")
                 body = {"state": "cancelled", "reason": reason}
                 out.append(Record(Entry("ended", now, body, trial.number, trial.attempt)))
+        for flight in self._flights.values():
+            self.queue.room.leave(flight.pack.memory_mb, died=True)
         self._flights.clear()
-        self._waiting.clear()
+        self.queue.clear()
         return out

@@ -34,6 +34,7 @@ class Trial:
         attempt: fences reports: only those of the current attempt count.
         deaths: workers that died while this trial was alone on them.
         alone: to be run in a pack of its own, since a pack with it was lost.
+        memory_mb: what it is to be given after it ran out of memory; 0 before.
         asked_at: seconds since the epoch.
         score: the objective, once completed.
         folds: the objective fold by fold, once completed.
@@ -49,6 +50,7 @@ class Trial:
     attempt: int = 0
     deaths: int = 0
     alone: bool = False
+    memory_mb: float = 0.0
     score: float | None = None
     cause: str | None = None
     folds: tuple[float, ...] = ()
@@ -151,6 +153,7 @@ class Trials:
             elif entry.kind == "lost":
                 trial.deaths += bool(entry.body["guilty"])
                 trial.alone = bool(entry.body.get("alone"))
+                trial.memory_mb = entry.body.get("memory_mb") or 0.0
                 trial.attempt = entry.attempt + 1
                 if trial.state == "running":  # a worker can be lost before it began
                     trials.move(trial, "waiting")

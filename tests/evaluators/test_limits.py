@@ -2,7 +2,7 @@
 
 import pytest
 
-from evaluators.limits import usable_cores, usable_memory_mb
+from evaluators.limits import free_memory_mb, oom_kills, usable_cores, usable_memory_mb
 
 GB = 2**30
 
@@ -64,3 +64,40 @@ def test_a_quota_of_time_is_a_number_of_cores(tmp_path, files):
     """One and a half cores hold one worker."""
     put(tmp_path, files)
     assert usable_cores(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "proc/self/cgroup": "0::/a\n",
+            "sys/fs/cgroup/a/memory.max": f"{GB // 4}\n",
+            "sys/fs/cgroup/a/memory.current": f"{GB // 8 + 6 * 2**20}\n",
+            "sys/fs/cgroup/a/memory.stat": f"anon 1\ninactive_file {6 * 2**20}\nactive_file 9\n",
+        },
+        {
+            "proc/self/cgroup": "4:memory:/a\n",
+            "sys/fs/cgroup/memory/a/memory.limit_in_bytes": f"{GB // 4}\n",
+            "sys/fs/cgroup/memory/a/memory.usage_in_bytes": f"{GB // 8 + 6 * 2**20}\n",
+            "sys/fs/cgroup/memory/a/memory.stat": f"total_inactive_file {6 * 2**20}\n",
+        },
+    ],
+    ids=["v2", "v1"],
+)
+def test_what_a_group_has_taken_is_not_free(tmp_path, files):
+    """Of a limit of 256 MB with 134 in use, 6 of them files nobody looks at, 128 are free."""
+    put(tmp_path, files)
+    assert free_memory_mb(tmp_path) == 128
+    assert usable_memory_mb(tmp_path) == 256
+
+
+def test_kills_are_counted_where_our_group_tells_them(tmp_path):
+    """Our own group, in version 2 or 1, else the whole host; nothing where nobody tells."""
+    assert oom_kills(tmp_path) == 0
+    put(tmp_path, {"proc/vmstat": "pgfault 1\noom_kill 7\n", "proc/self/cgroup": "0::/a\n"})
+    assert oom_kills(tmp_path) == 7
+    put(tmp_path, {"sys/fs/cgroup/a/memory.events": "low 0\noom 4\noom_kill 3\n"})
+    assert oom_kills(tmp_path) == 3
+    put(tmp_path, {"proc/self/cgroup": "4:memory:/b\n"})
+    put(tmp_path, {"sys/fs/cgroup/memory/b/memory.oom_control": "under_oom 0\noom_kill 2\n"})
+    assert oom_kills(tmp_path) == 2

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from evaluators.curves import memory_curve, time_curve
-from search.plan import CROWDED, Demand, Limits, ModelCost, Node, cuts, forecast, least_memory_mb
+from search.plan import CROWDED, Demand, Limits, ModelCost, cuts, forecast, least_memory_mb
+from search.room import Node
 
 ROWS = [1000, 2000, 4000, 8000]
 #: A second for a fold of 8,000 rows, measured at full size; 100 MB and 0.05 MB a row.

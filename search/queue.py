@@ -1,0 +1,161 @@
+"""Which trials go next: those that wait and those still to be asked, in packs, where there is room.
+
+The order is that of asking. Where the first has no room, later ones may pass it, but only so often:
+else small trials would keep a large one waiting for ever.
+"""
+
+from collections import deque
+from math import ceil
+
+from search.entries import Entry
+from search.events import Item, Pack, Record
+from search.learning import Learning
+from search.policy import Policy
+from search.trials import Trial, Trials
+
+#: Packs that may pass the first trial that waits, for each slot.
+PATIENCE = 4
+
+
+class Queue:
+    """Fills packs.
+
+    Attributes:
+        exhausted: the space has no further configuration.
+        room: which workers there are.
+    """
+
+    def __init__(self, policy: Policy, trials: Trials, learning: Learning, origin: str) -> None:
+        """``origin``: who proposes configurations, for the record."""
+        self.exhausted = False
+        self.room = policy.room()
+        self.packs = 0
+        self._policy = policy
+        self._trials = trials
+        self._learning = learning
+        self._origin = origin
+        self._waiting = deque(t.number for t in trials if t.state == "waiting")
+        self._passed = 0
+
+    def put_back(self, trial: Trial) -> None:
+        """A trial that was under way waits again, ahead of new ones."""
+        self._waiting.appendleft(trial.number)
+
+    def clear(self) -> None:
+        """Nobody waits any more."""
+        self._waiting.clear()
+
+    def needs(self, model: str, given_mb: float) -> float:
+        """Memory for a trial in units of 2**20 bytes; ``given_mb``: since it ran out, else 0."""
+        return max(given_mb, self._learning.peaks.predict(model))
+
+    def _class_of(self, trial: Trial) -> float:
+        """Its memory class."""
+        return self.room.class_of(self.needs(trial.configuration.model, trial.memory_mb))
+
+    def prepare(self, now: float, handed_out: int) -> list[Record]:
+        """Ask ahead while workers work: only where fits are short, since advice grows stale."""
+        quick = self._learning.pace.remaining(1)
+        enough = len(self._waiting) >= self._pack_size(handed_out)
+        if quick is None or quick >= self._policy.pack_s or enough:
+            return []
+        asked = self._ask(now)
+        return [asked] if asked else []
+
+    def next_pack(
+        self, now: float, handed_out: int, *, ahead: bool
+    ) -> tuple[list[Record], Pack | None]:
+        """Fill a pack with about ``pack_s`` of predicted work; None if nothing can go now.
+
+        ``handed_out``: configurations under way.
+        """
+        out: list[Record] = []
+        found = self._first(now, out, ahead)
+        if found is None:
+            return out, None
+        trial, size = found
+        chosen = [trial]
+        predicted = self._learning.pace.predict(trial.configuration.model)
+        seconds = predicted or 0.0
+        most = self._pack_size(handed_out)
+        while predicted is not None and len(chosen) < most and seconds < self._policy.pack_s:
+            another = None if chosen[-1].alone else self._another(now, out, size)
+            if another is None:
+                break
+            chosen.append(another)
+            seconds += self._learning.pace.predict(another.configuration.model) or 0.0
+        items = tuple(Item(t.number, t.attempt, t.configuration) for t in chosen)
+        pack = Pack(self.packs, items, None if predicted is None else seconds, size)
+        self.packs += 1
+        return out, pack
+
+    def _first(self, now: float, out: list[Record], ahead: bool) -> tuple[Trial, float] | None:
+        """The first trial for which there is room, and its memory class; ``out`` takes records."""
+        if not self._waiting and (asked := self._ask(now)) is not None:
+            out.append(asked)
+        patient = self._passed < PATIENCE * self._policy.slots
+        refused: list[float] = []
+        for number in list(self._waiting) if patient else list(self._waiting)[:1]:
+            needed = self._class_of(self._trials[number])
+            if refused and needed >= min(refused):
+                continue
+            if (found := self._placed(number, ahead)) is not None:
+                return found
+            if needed == self.room.base:
+                return None
+            refused.append(needed)
+        few = patient and 0 < len(self._waiting) < self._policy.slots
+        if few and self.room.has_room(0.0) and (asked := self._ask(now)) is not None:
+            out.append(asked)  # of another model, or not: it may be smaller
+            return self._placed(self._waiting[-1], ahead)
+        return None
+
+    def _placed(self, number: int, ahead: bool) -> tuple[Trial, float] | None:
+        """A trial that waits, if there is room for it."""
+        trial = self._trials[number]
+        size = self.room.take(self._class_of(trial), ahead=ahead)
+        if size is None:
+            return None
+        self._passed = 0 if self._waiting[0] == number else self._passed + 1
+        self._waiting.remove(number)
+        return trial, size
+
+    def _another(self, now: float, out: list[Record], size: float) -> Trial | None:
+        """The next trial for a pack of this memory class; None if it does not belong there."""
+        if not self._waiting:
+            asked = self._ask(now)
+            if asked is None:
+                return None
+            out.append(asked)
+        trial = self._trials[self._waiting[0]]
+        timed = self._learning.pace.predict(trial.configuration.model) is not None
+        if trial.alone or not timed or self._class_of(trial) > size:
+            return None
+        self._waiting.popleft()
+        return trial
+
+    def _pack_size(self, handed_out: int) -> int:
+        """Configurations in a pack at most: the rest of the budget is shared by all slots."""
+        policy = self._policy
+        left = policy.budget - self._trials.ended - handed_out
+        return max(1, min(policy.pack_items, ceil(left / policy.slots)))
+
+    def _ask(self, now: float) -> Record | None:
+        """One more configuration from the strategy, if budget, order and space allow it."""
+        trials = self._trials
+        if self.exhausted or trials.ended + trials.live >= self._policy.budget:
+            return None
+        if self._learning.must_wait():
+            return None
+        configuration = self._learning.ask()
+        if configuration is None:
+            self.exhausted = True
+            return None
+        trial = trials.add(configuration, self._origin, now)
+        self._waiting.append(trial.number)
+        body = {
+            "model": configuration.model,
+            "params": dict(configuration.params),
+            "origin": trial.origin,
+        }
+        return Record(Entry("asked", now, body, trial.number))
