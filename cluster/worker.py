@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from evaluators import blackbox
 from evaluators.crossval import Evaluator
+from evaluators.node_use import NodeMeter
 from evaluators.types import FoldResult, Outcome
 from search.events import FoldScored, Item, ItemEnded, Pack, Report
 
@@ -22,6 +23,7 @@ class Worker:
         self.evaluator = evaluator
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._start_s = start_s
+        self._node = NodeMeter()
 
     def work(self, pack: Pack) -> Iterator[Report]:
         """Evaluate a pack: one configuration reports each fold, a pack of several reports once.
@@ -31,7 +33,7 @@ class Worker:
         """
         for report in _reports(self.evaluator, pack):
             start_s, self._start_s = self._start_s, 0.0
-            yield replace(report, worker=self._name, start_s=start_s)
+            yield replace(report, worker=self._name, start_s=start_s, node=self._node.look())
 
 
 def _reports(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:

@@ -9,12 +9,11 @@ from evaluators.process import MB
 
 #: A container engine may mount its own group at the root and still tell the host's path.
 _MEMORY_FILES = (("sys/fs/cgroup", "memory.max"), ("sys/fs/cgroup/memory", "memory.limit_in_bytes"))
-#: Mount, limit, use, and what is called free of it in memory.stat.
-_ROOM_FILES = (
-    ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-    ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-     "total_inactive_file"),
-)  # fmt: skip
+#: What a group holds, and what of it its statistics call unused file pages; version 2 and 1.
+_USED_FILES = (
+    ("memory.current", "inactive_file"),
+    ("memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 def usable_memory_mb(root: Path = Path("/")) -> float:
@@ -22,7 +21,7 @@ def usable_memory_mb(root: Path = Path("/")) -> float:
 
     ``root``: where ``proc`` and ``sys`` are.
     """
-    return min([psutil.virtual_memory().total / MB, *_group_limits_mb(root)])
+    return min([psutil.virtual_memory().total / MB, *(limit for limit, _ in _group_limits(root))])
 
 
 def free_memory_mb(root: Path = Path("/")) -> float:
@@ -30,7 +29,8 @@ def free_memory_mb(root: Path = Path("/")) -> float:
 
     Files that a control group has in memory, but has not looked at for a while, are free.
     """
-    return max(0.0, min([psutil.virtual_memory().available / MB, *_group_rooms_mb(root)]))
+    rooms = [limit - _group_used_mb(folder) for limit, folder in _group_limits(root)]
+    return max(0.0, min([psutil.virtual_memory().available / MB, *rooms]))
 
 
 def oom_kills(root: Path = Path("/")) -> int:
@@ -42,10 +42,10 @@ def oom_kills(root: Path = Path("/")) -> int:
         ("sys/fs/cgroup", "memory.events"), ("sys/fs/cgroup/memory", "memory.oom_control"),
     ):  # fmt: skip
         for folder in _groups(root, mount, "memory"):
-            told = _count(_read(folder / name), "oom_kill")
+            told = _listed(folder / name).get("oom_kill")
             if told is not None:
                 return told
-    return _count(_read(root / "proc/vmstat"), "oom_kill") or 0
+    return _listed(root / "proc/vmstat").get("oom_kill", 0)
 
 
 def usable_cores(root: Path = Path("/")) -> int:
@@ -58,49 +58,90 @@ def usable_cores(root: Path = Path("/")) -> int:
     return max(1, int(min([float(cores), *_group_cores(root)])))
 
 
-def _group_limits_mb(root: Path) -> list[float]:
-    """Every limit set on the groups we are in, version 2 and version 1."""
+def used_memory_mb(root: Path = Path("/")) -> float:
+    """What is in use of ``usable_memory_mb``, in the same units.
+
+    Of the tightest control group, else of the machine. Page cache that the kernel would give back
+    is not in use.
+    """
+    machine = psutil.virtual_memory()
+    known = [(machine.total / MB, (machine.total - machine.available) / MB)]
+    known += [(limit, _group_used_mb(folder)) for limit, folder in _group_limits(root)]
+    return min(known)[1]
+
+
+def busy_s(root: Path = Path("/")) -> float:
+    """CPU seconds that all processes on our cores have used so far; only differences mean anything.
+
+    Of the control group with the tightest quota of CPU time, else of the cores in our affinity:
+    the rest of a shared host is other people's.
+    """
+    quotas = [
+        (cores, used_s)
+        for cores, folder in _group_quotas(root)
+        if (used_s := _group_busy_s(folder)) is not None
+    ]
+    if quotas:
+        return min(quotas)[1]
+    affinity = getattr(os, "sched_getaffinity", None)
+    each = psutil.cpu_times(percpu=True)
+    ours = [each[n] for n in affinity(0) if n < len(each)] if affinity else each
+    return sum(core.user + core.system + getattr(core, "nice", 0.0) for core in ours)
+
+
+def _group_used_mb(folder: Path) -> float:
+    """Memory that a group holds, less file pages that were not used lately."""
+    used, cached = 0, 0
+    for name, key in _USED_FILES:
+        text = _read(folder / name)
+        if text.isdigit():
+            used = int(text)
+            cached = _listed(folder / "memory.stat").get(key, 0)
+    return max(0, used - cached) / MB
+
+
+def _group_busy_s(folder: Path) -> float | None:
+    """CPU seconds that a group has used; None where it does not tell."""
+    used_us = _listed(folder / "cpu.stat").get("usage_usec")
+    if used_us is not None:
+        return used_us / 1e6
+    text = _read(folder / "cpuacct.usage")  # version 1 mounts the two controllers together
+    return int(text) / 1e9 if text.isdigit() else None
+
+
+def _listed(path: Path) -> dict[str, int]:
+    """The numbers of a file with a name and a number in each line."""
+    words = [line.split() for line in _read(path).splitlines()]
+    return {each[0]: int(each[1]) for each in words if len(each) == 2 and each[1].isdigit()}
+
+
+def _group_limits(root: Path) -> list[tuple[float, Path]]:
+    """Every limit set on the groups we are in, version 2 and version 1, and the group's folder."""
     found = []
     for mount, name in _MEMORY_FILES:
         for folder in _groups(root, mount, "memory"):
             text = _read(folder / name)
             if text.isdigit():  # version 2 says "max" for no limit, version 1 some 2**63
-                found.append(int(text) / MB)
+                found.append((int(text) / MB, folder))
     return found
-
-
-def _group_rooms_mb(root: Path) -> list[float]:
-    """What is left of every limit set on the groups we are in."""
-    found = []
-    for mount, limit, used, files in _ROOM_FILES:
-        for folder in _groups(root, mount, "memory"):
-            most, now = _read(folder / limit), _read(folder / used)
-            if most.isdigit() and now.isdigit():
-                idle = _count(_read(folder / "memory.stat"), files) or 0
-                found.append((int(most) - int(now) + idle) / MB)
-    return found
-
-
-def _count(text: str, name: str) -> int | None:
-    """The number after a name in a file of "name number" lines."""
-    for line in text.splitlines():
-        key, _, value = line.partition(" ")
-        if key == name and value.isdigit():
-            return int(value)
-    return None
 
 
 def _group_cores(root: Path) -> list[float]:
     """Every quota of CPU time set on the groups we are in, in cores."""
+    return [cores for cores, _ in _group_quotas(root)]
+
+
+def _group_quotas(root: Path) -> list[tuple[float, Path]]:
+    """The same, each with the folder of its group."""
     found = []
     for folder in _groups(root, "sys/fs/cgroup", "cpu"):
         quota, _, period = _read(folder / "cpu.max").partition(" ")
         if quota.isdigit() and period.isdigit():
-            found.append(int(quota) / int(period))
+            found.append((int(quota) / int(period), folder))
     for folder in _groups(root, "sys/fs/cgroup/cpu", "cpu"):
         quota, period = _read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")
         if quota.isdigit() and period.isdigit():  # no quota is -1
-            found.append(int(quota) / int(period))
+            found.append((int(quota) / int(period), folder))
     return found
 
 

@@ -176,6 +176,27 @@ class Resources:
     measuring_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class NodeUse:
+    """What a node did for some seconds, as far as this process may use it (``evaluators.limits``).
+
+    Attributes:
+        host: the node's name.
+        seconds: how long.
+        cores: that may be used.
+        cores_busy: of them, as a mean over the seconds; everybody's work counts.
+        memory_mb: in use at the end, page cache excluded, in units of 2**20 bytes.
+        memory_total_mb: that may be used.
+    """
+
+    host: str
+    seconds: float
+    cores: int
+    cores_busy: float
+    memory_mb: float
+    memory_total_mb: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldResult:
     """One fold scored.

@@ -45,7 +45,7 @@ def search(
     slots = slots_on(spec, machine)
     entries = list(store.entries(sweep_id))
     fresh, warned = fresh_partitions(prepared, store, sweep_id)
-    _open_record(prepared, runner, store, lease, entries, slots, warned)
+    _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
     before = read_view(store, sweep_id)
     sweep = Sweep(
         prepared.policy(slots, final_rules(prepared) if fresh else None, machine.nodes),
@@ -111,7 +111,7 @@ def asked_slots(spec: Spec) -> int | None:
 
 def _open_record(
     prepared: "Prepared", runner: Runner, store: Records, lease: Lease,
-    entries: Sequence[Entry], slots: int, fresh_warned: Sequence[Warned],
+    entries: Sequence[Entry], slots: int, cores: int, fresh_warned: Sequence[Warned],
 ) -> None:  # fmt: skip
     """The first entries of a run: that it runs, and once, its baseline and warnings."""
     now = time.time()
@@ -120,7 +120,7 @@ def _open_record(
     before = store.header(lease.sweep).get("tried_before", 0)  # on the table before it grew
     tried = store.tried(data.table or data.fingerprint) + before
     state = {
-        "state": "running", "runner": runner.name, "max_concurrent": slots,
+        "state": "running", "runner": runner.name, "max_concurrent": slots, "cores": cores,
         "tried_elsewhere": tried - ended,
     }  # fmt: skip
     opening = [Entry("state", now, state)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from search.entries import Entry
 from search.events import Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
+from search.node_log import NodeLog
 from search.records import Lease, Records
 from search.sweep import Sweep
 
@@ -39,6 +40,7 @@ class Driver:
         self._records = records
         self._lease = lease
         self._listeners = tuple(listeners)
+        self._nodes = NodeLog()
         self._stop_reason: str | None = None
         self._oof_folder: Path = records.folder / sweep_id
         self._oof_bytes = sum(file.stat().st_size for file in self._oof_folder.glob("*.oof"))
@@ -71,7 +73,7 @@ class Driver:
 
     def feed(self, event: Event) -> list[Dispatch | Cancel | Finish]:
         """One event in; what the runner has to do comes back."""
-        entries: list[Entry] = []
+        entries: list[Entry] = [] if self.finished else self._nodes.heard(event)
         tasks: list[Dispatch | Cancel | Finish] = []
         for instruction in self.sweep.handle(event):
             if isinstance(instruction, Record):
@@ -79,6 +81,7 @@ class Driver:
             else:
                 tasks.append(instruction)
             if isinstance(instruction, Finish):
+                entries += self._nodes.rest(event.time)
                 entries.append(self._last_state(instruction, event.time))
         if entries:
             self._records.append(self.sweep_id, entries, self._lease)
@@ -95,6 +98,7 @@ class Driver:
                 for state in ("completed", "pruned", "failed", "cancelled")
             },
             "best": None if best is None else {"trial": best.number, "score": best.score},
+            "held_by_memory": self.sweep.queue.room.held_by_memory,
             "estimate": None if finals is None else finals.estimate,
         }
         if finals is not None and finals.winner is not None:

@@ -22,10 +22,12 @@ from typing import Any, Literal
 #:           level, method, trials
 #: outer     an outer fold of a nested sweep          body: sweep, state, scores, wall_s
 #: nested    the estimate over all outer folds        body: score, folds, low, high, level, method
+#: node      what a node did for some seconds     body: host, seconds, cores, cores_busy, memory_mb,
+#:           memory_total_mb
 #: refreshed the finalists were scored on rows that came later   body: as `quintain refresh --json`
 Kind = Literal[
     "asked", "started", "fold", "lost", "ended", "baseline", "warning", "state", "finalists",
-    "rescored", "winner", "optimism", "outer", "nested", "refreshed",
+    "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

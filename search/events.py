@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from evaluators.types import Configuration, Outcome, Resources
+from evaluators.types import Configuration, NodeUse, Outcome, Resources
 from search.entries import Entry, SweepState
 
 #: How a worker went away, as far as the runner can tell.
@@ -83,6 +83,7 @@ class Report:
     ``last`` marks the end of the pack; ``spent`` says the worker must end and be replaced.
     ``worker`` is its host and process. ``start_s``: in a worker's first report, the seconds it took
     to become ready (interpreter, imports, fetching the data); waiting for work is not among them.
+    ``node``: what its node did since it last told.
     """
 
     folds: Sequence[FoldScored] = ()
@@ -92,6 +93,7 @@ class Report:
     busy_s: float = 0.0
     worker: str = ""
     start_s: float = 0.0
+    node: NodeUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

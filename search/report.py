@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.bodies import number as number_of
+from search.report_cost import cost_lines
 from search.report_front import constraint_lines, front_table
 from search.report_tables import (
     STYLES,
@@ -232,6 +233,7 @@ def _cost(view: SweepView) -> Text:
         cpu,
         f"slots idle, starting or waiting for the scheduler {number(cost.overhead_s)} s",
         f"peak memory of a trial {cost.peak_mb:,.0f} MB",
+        *cost_lines(cost),
     )
     return Text.assemble(("Cost", "bold"), *(f"\n  {line}" for line in lines))
 

@@ -19,6 +19,7 @@ from search.front import front
 from search.records import Records
 from search.view_cost import Cost, Runs, cost_of
 from search.view_finals import FinalsFold, FinalsView
+from search.view_nodes import NodesFold
 from search.view_rows import TrialFold, TrialView
 
 #: What is told of a refresh beside the rest; all of it is in the record.
@@ -130,7 +131,9 @@ class SweepView:
             trials=trials,
             counts=_counts(trials),
             wall_s=fold.runs.wall_s,
-            resources=cost_of(trials, finals, fold.runs),
+            resources=cost_of(
+                trials, finals, fold.runs, fold.nodes.view(fold.began), header.get("spec") or {}
+            ),
             best=finals.winner or next(iter(_ranked(trials, direction)), None),
             finals=finals,
             doubts=tuple(fold.doubts),
@@ -211,7 +214,7 @@ class SweepView:
 
     def to_json(self) -> dict[str, Json]:
         """The object of `quintain run --json`, every key present, NaN as null."""
-        best, cost = self.best, self.resources
+        best = self.best
         told: dict[str, Any] = {
             "sweep": self.id,
             "state": self.state,
@@ -238,13 +241,7 @@ class SweepView:
                 {"code": each.code, "message": each.message, "figure": each.figure}
                 for each in self.warnings
             ],
-            "resources": {
-                "cpu_s": cost.cpu_s,
-                "finalists_cpu_s": self.finals.cpu_s,
-                "peak_mb": cost.peak_mb,
-                "overhead_s": cost.overhead_s,
-                "max_concurrent": cost.max_concurrent,
-            },
+            "resources": self.resources.to_json(),
             "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
             "records": self.records,
@@ -270,6 +267,7 @@ class _Fold:
     runner: str = ""
     began: float = 0.0
     runs: Runs = field(default_factory=Runs)
+    nodes: NodesFold = field(default_factory=NodesFold)
     finals: FinalsFold = field(default_factory=FinalsFold)
     tried_elsewhere: int = 0
 
@@ -287,6 +285,7 @@ class _Fold:
         body = entry.body
         self.began = self.began or entry.time
         self.runs.read(entry)
+        self.nodes.read(entry)
         self.finals.read(entry)
         if entry.trial >= 0:
             self.trials.setdefault(entry.trial, TrialFold(entry.trial)).read(entry)

@@ -120,6 +120,7 @@ class FinalsView:
     optimism: OptimismView | None = None
     cpu_s: float = 0.0
     wall_s: float = 0.0
+    measuring_s: float = 0.0
     peak_mb: float = 0.0
 
     def to_json(self, selection: float) -> dict[str, Json] | None:
@@ -211,6 +212,7 @@ class FinalsFold:
             self.choice, winner, estimate, failure, self.optimism,
             cpu_s=sum(row.cpu_s for row in rows.values() if not math.isnan(row.cpu_s)),
             wall_s=sum(row.wall_s for row in rows.values()),
+            measuring_s=sum(r.measuring_s for r in rows.values() if not math.isnan(r.measuring_s)),
             peak_mb=max((row.peak_mb for row in rows.values()), default=0.0),
         )  # fmt: skip
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from evaluators.limits import free_memory_mb, oom_kills, usable_cores, usable_memory_mb
+from evaluators.limits import (
+    busy_s,
+    free_memory_mb,
+    oom_kills,
+    usable_cores,
+    usable_memory_mb,
+    used_memory_mb,
+)
 
 GB = 2**30
 
@@ -101,3 +108,53 @@ def test_kills_are_counted_where_our_group_tells_them(tmp_path):
     put(tmp_path, {"proc/self/cgroup": "4:memory:/b\n"})
     put(tmp_path, {"sys/fs/cgroup/memory/b/memory.oom_control": "under_oom 0\noom_kill 2\n"})
     assert oom_kills(tmp_path) == 2
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "proc/self/cgroup": "0::/",
+            "sys/fs/cgroup/memory.max": f"{GB}",
+            "sys/fs/cgroup/memory.current": f"{GB // 2}",
+            "sys/fs/cgroup/memory.stat": f"anon {GB // 4}\ninactive_file {GB // 4}\n",
+        },
+        {
+            "proc/self/cgroup": "4:memory:/a",
+            "sys/fs/cgroup/memory/a/memory.limit_in_bytes": f"{GB}",
+            "sys/fs/cgroup/memory/a/memory.usage_in_bytes": f"{GB // 2}",
+            "sys/fs/cgroup/memory/a/memory.stat": f"total_inactive_file {GB // 4}\n",
+        },
+    ],
+    ids=["v2", "v1"],
+)
+def test_memory_in_use_is_the_tightest_groups(tmp_path, files):
+    """Of a container what it holds, less file pages it has not used; not what its host does."""
+    bare = used_memory_mb(tmp_path)
+    put(tmp_path, files)
+    assert used_memory_mb(tmp_path) == 256 != bare
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "proc/self/cgroup": "0::/",
+            "sys/fs/cgroup/cpu.max": "150000 100000",
+            "sys/fs/cgroup/cpu.stat": "usage_usec 2500000\nuser_usec 2000000\n",
+        },
+        {
+            "proc/self/cgroup": "3:cpu,cpuacct:/a",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "150000",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000",
+            "sys/fs/cgroup/cpu/a/cpuacct.usage": "2500000000",
+        },
+    ],
+    ids=["v2", "v1"],
+)
+def test_busy_seconds_are_those_of_the_group_with_a_quota(tmp_path, files):
+    """The rest of a shared host is other people's; without a quota our cores' seconds count."""
+    bare = busy_s(tmp_path)
+    put(tmp_path, files)
+    assert busy_s(tmp_path) == 2.5
+    assert busy_s(tmp_path / "nothing") >= bare > 2.5

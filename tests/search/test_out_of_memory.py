@@ -3,14 +3,16 @@
 import pytest
 
 from cluster.simulated import Happening, SimulatedRunner, VirtualClock
-from evaluators.types import Failure, Outcome, Resources
+from evaluators.types import Outcome, Resources
 from search.driver import Driver
+from search.entries import Entry
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
 from search.room import Node
 from search.space import Choice, Float, Parameter, Space
 from search.strategy import make_strategy
 from search.sweep import Sweep
+from search.view import SweepView
 
 NODES = (Node(4, 4096),)
 
@@ -143,6 +145,20 @@ def test_a_large_trial_is_not_passed_for_ever(store):
     started = {e.trial: n for n, e in enumerate(entries) if e.kind == "started"}
     asked = {e.trial: n for n, e in enumerate(entries) if e.kind == "asked"}
     assert max(started[trial] - asked[trial] for trial in started) < 120
+
+
+def test_the_record_says_that_trials_waited_for_memory(store):
+    """A sweep whose slots stood idle for want of memory names it as its bottleneck."""
+    space = Space({"m": (Parameter("x", Float(0.0, 1.0)),)})
+    _, entries, _ = search(
+        store, lambda p: 3000.0, space, budget=12, sampler="random", foreseen_mb={"m": 3000.0},
+        slots=4,
+    )  # fmt: skip
+    running = Entry("state", 0.0, {"state": "running", "max_concurrent": 4, "cores": 4})
+    view = SweepView.build("m-1", {"metric": "score"}, [running, *entries])
+    assert view.resources.busy_share < 0.3
+    assert view.resources.bottleneck.name == "memory"
+    assert "waited for memory" in view.resources.bottleneck.why
 
 
 def test_finalists_run_out_of_memory_too(store):
