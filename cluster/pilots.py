@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -28,8 +29,9 @@ from search.events import Item, Pack
 #: Parts above this share of a fold are fitted only where that is cheap.
 LARGEST_SHARE = 0.16
 CHEAP = 0.1
-#: Fits shorter than this are made twice, and their mean counts.
-TWICE_BELOW_S = 1.0
+#: Parts fitted in less are fitted so many times, if there is time, and the median counts: in rounds
+#: through all, since what disturbs a fit lasts for a while and would bend the curve at one size.
+REPEATED_BELOW_S, TIMES = 1.0, 3
 #: Of a model's seconds, how much its default configuration may take; of the rest, its dearest.
 DEFAULT_SHARE, DEAREST_SHARE = 0.5, 0.6
 #: The first fit, of next to no data, has so many seconds whatever is left of a model's.
@@ -192,9 +194,14 @@ class Pilot:
         self._most = most
         self._cheap = cheap
         self._until = time.monotonic() + seconds
-        self.fits: list[Fit] = []
+        self._made: list[list[Fit]] = []
         self.base_mb = 0.0
         self.said = ""
+
+    @property
+    def fits(self) -> list[Fit]:
+        """In the order they were made; of repeated ones the median."""
+        return [_median(made) for made in self._made]
 
     def run(self, candidates: Candidates) -> None:
         """Warm up, then the default on growing parts, then the dearest, then those drawn."""
@@ -252,7 +259,7 @@ class Pilot:
         Where nothing larger is affordable, the warm-up fit is what is known.
         """
         until = time.monotonic() + seconds
-        known = [first]
+        known, grown = [first], []
         for place, part in enumerate(self._parts[1:], start=1):
             left = until - time.monotonic()
             curve = time_curve([fit.rows for fit in known], [fit.seconds for fit in known])
@@ -262,12 +269,15 @@ class Pilot:
                 break
             # what runs longer than predicted may take what the later fits would have had
             fit = self.measure(kind, params, place, max(4 * needed, left, self._left()))
-            if fit.seconds * len(part.splits) < min(TWICE_BELOW_S, left / 4):
-                fit = _mean(fit, self.measure(kind, params, place, max(4 * needed, left)))
             known.append(fit)
-            self.fits.append(fit)
-        if len(known) == 1:
-            self.fits.append(first)
+            grown.append((place, [fit]))
+            self._made.append(grown[-1][1])
+        if not grown:
+            self._made.append([first])
+        for place, made in (TIMES - 1) * grown:
+            left = until - time.monotonic()
+            if made[0].seconds * len(self._parts[place].splits) < min(REPEATED_BELOW_S, left / 4):
+                made.append(self.measure(kind, params, place, max(4 * REPEATED_BELOW_S, left)))
 
     def _draw(self, drawn: Sequence[Mapping[str, Any]]) -> None:
         """The drawn configurations on the largest part that time allows for all of them."""
@@ -285,7 +295,7 @@ class Pilot:
             if self._left() <= 0:
                 return
             with self._failures_told(f"{dict(params)}"):
-                self.fits.append(self.measure("drawn", params, place, max(self._left(), 1.0)))
+                self._made.append([self.measure("drawn", params, place, max(self._left(), 1.0))])
 
 
 def pilot(
@@ -327,13 +337,13 @@ def pilot(
     return Piloted(model, run.base_mb, tuple(run.fits), said or run.said, wall_s)
 
 
-def _mean(one: Fit, other: Fit) -> Fit:
-    """Of two fits of the same: the mean of what they took, the higher peak."""
+def _median(fits: Sequence[Fit]) -> Fit:
+    """Of fits of the same: the median of what they took, the highest peak."""
     return replace(
-        one,
-        seconds=(one.seconds + other.seconds) / 2,
-        fit_s=(one.fit_s + other.fit_s) / 2,
-        score_s=(one.score_s + other.score_s) / 2,
-        cpu_s=(one.cpu_s + other.cpu_s) / 2,
-        peak_mb=max(one.peak_mb, other.peak_mb),
+        fits[0],
+        seconds=median(fit.seconds for fit in fits),
+        fit_s=median(fit.fit_s for fit in fits),
+        score_s=median(fit.score_s for fit in fits),
+        cpu_s=median(fit.cpu_s for fit in fits),
+        peak_mb=max(fit.peak_mb for fit in fits),
     )
