@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cluster.pilots import LARGEST_SHARE, Candidates, Pilot, PilotWorker, UnmeasuredError
+from cluster.pilot_worker import PilotWorker, UnmeasuredError
+from cluster.pilots import LARGEST_SHARE, Candidates, Pilot
 from evaluators.curves import memory_curve, time_curve
 from evaluators.models import steady
 from evaluators.pilot import parts

@@ -4,27 +4,18 @@ The process is the local runner's, so that a pilot fit costs what a trial's fold
 preloaded libraries, mapped data, limits, scoring and profiler. It can be ended whatever it does.
 """
 
-import os
-import pickle
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing.connection import wait
-from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from cluster.local import FOLDERS, Child, packed
-from cluster.runner import Workload
+from cluster.pilot_worker import PilotWorker, UnmeasuredError
 from evaluators.crossval import Assignment
 from evaluators.curves import SHORTEST_S, time_curve
 from evaluators.pilot import Part
-from evaluators.types import Configuration, Dataset, Outcome
-from search.events import Item, Pack
+from evaluators.types import Configuration, Dataset
 
 #: Parts above this share of a fold are fitted only where that is cheap.
 LARGEST_SHARE = 0.16
@@ -36,8 +27,6 @@ REPEATED_BELOW_S, TIMES = 1.0, 3
 DEFAULT_SHARE, DEAREST_SHARE = 0.5, 0.6
 #: The first fit, of next to no data, has so many seconds whatever is left of a model's.
 FIRST_S = 10.0
-#: A process that cannot say in so many seconds that it is ready never will.
-READY_S = 120.0
 
 Kind = Literal["default", "dearest", "drawn"]
 
@@ -106,75 +95,6 @@ class Piloted:
     def of(self, kind: Kind) -> list[Fit]:
         """The fits of one kind."""
         return [fit for fit in self.fits if fit.kind == kind]
-
-
-class UnmeasuredError(Exception):
-    """A pilot fit did not end with a score. ``over``: the process is gone."""
-
-    def __init__(self, reason: str, *, over: bool) -> None:
-        super().__init__(reason)
-        self.over = over
-
-
-class PilotWorker:
-    """A worker process for one model; ``with`` ends it."""
-
-    def __init__(self, assignment: Assignment, dataset: Dataset, parts: Sequence[Part]) -> None:
-        self._folds = [len(part.splits) for part in parts]
-        self._workload = Workload(
-            replace(assignment, fit_seconds=None), dataset, [list(part.splits) for part in parts]
-        )
-        self._threads = assignment.threads
-        self._asked = 0
-
-    def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
-        self._child = Child(self._folder, 0, self._threads)
-        self._child.send(packed(self._workload, self._folder / "values.npy"))
-        try:
-            self._answer(READY_S)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._child.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def fit(self, configuration: Configuration, part: int, seconds: float) -> Outcome:
-        """Fit and score a configuration on a part.
-
-        Raises:
-            UnmeasuredError: it failed, died, or took longer than so many seconds.
-        """
-        self._asked += 1
-        item = Item(self._asked, 0, configuration, partition=part)
-        self._child.send(pickle.dumps(Pack(self._asked, (item,))))
-        until = time.monotonic() + seconds
-        while True:
-            report = self._answer(max(0.01, until - time.monotonic()))
-            if report.ended:
-                outcome: Outcome = report.ended[0].outcome
-                if outcome.failure is not None:
-                    raise UnmeasuredError(outcome.failure.reason, over=report.spent)
-                return outcome
-
-    def _answer(self, seconds: float) -> Any:
-        """The next message of the process; UnmeasuredError if none comes."""
-        if not wait([self._child.pipe], timeout=seconds):
-            raise UnmeasuredError(f"no end after {seconds:.0f} s", over=True)
-        try:
-            return pickle.loads(self._child.pipe.recv_bytes())
-        except (EOFError, OSError):
-            said = self._child.log.read_text(errors="replace").strip().splitlines()
-            how = self._child.loss()[1]
-            raise UnmeasuredError(f"{how} ({said[-1]})" if said else how, over=True) from None
 
 
 class Pilot:

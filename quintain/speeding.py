@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cluster.pilots import Candidates, Fit, Pilot, PilotWorker, UnmeasuredError
+from cluster.pilot_worker import PilotWorker, UnmeasuredError
+from cluster.pilots import Candidates, Fit, Pilot
 from evaluators.curves import MemoryCurve, Range, TimeCurve, memory_curve, time_curve
 from evaluators.models import make_recipe, registered, steady
 from evaluators.pilot import SHARES, Part, parts

@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cluster.pilots import Fit, Pilot, PilotWorker, UnmeasuredError
+from cluster.pilot_worker import PilotWorker, UnmeasuredError
+from cluster.pilots import Fit, Pilot
 from evaluators.limits import usable_cores
 from evaluators.pilot import Part
 from quintain.prepare import Prepared
@@ -14,8 +15,10 @@ LONG_S = 1.0
 #: Each number of threads has a fit that warms up and then so many; the quickest counts, since
 #: whatever else runs on the machine can only make one longer.
 REPEATS = 4
-#: Where the cores busy grow by less, the model has no use for threads.
-USED = 1.1
+#: A model whose busiest thread does more of the work than this has no use for others. Unlike the
+#: cores busy, that share is the same on a busy machine. Of less work the clock of threads, which
+#: ticks every 10 ms, cannot tell.
+MOSTLY_ALONE, TELLING_S = 0.8, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,12 @@ class Threaded:
     Attributes:
         fit_s: wall seconds of it.
         cores: CPU seconds for each wall second of the whole piece of work, loading included.
+        alone: the share of all fits' CPU seconds that their busiest thread took.
     """
 
     fit_s: float
     cores: float
+    alone: float
 
 
 def by_threads(
@@ -75,8 +80,8 @@ def telling_rows(fits: Sequence[Fit], seconds: float) -> int | None:
 
 
 def uses_threads(threads: Mapping[int, Threaded]) -> bool:
-    """Whether more cores are busy where more threads are allowed."""
-    return threads[max(threads)].cores > USED * threads[1].cores
+    """Whether the work is shared out where many threads are allowed."""
+    return threads[max(threads)].alone < MOSTLY_ALONE
 
 
 def _of_one_fold(pieces: Sequence[Part], rows: int) -> Part:
@@ -98,8 +103,11 @@ def _quickest(prepared: Prepared, part: Part, model: str, threads: int, seconds:
         until = time.monotonic() + seconds
         longest_s = 3 * seconds  # what runs on may be a busy machine, or a fit that never ends
         run.measure("default", {}, 0, longest_s)
+        before = worker.thread_seconds()
         made = [run.measure("default", {}, 0, longest_s)]
         while len(made) < REPEATS and time.monotonic() + made[-1].seconds <= until:
             made.append(run.measure("default", {}, 0, longest_s))
-    best = min(made, key=lambda fit: fit.fit_s)
-    return Threaded(best.fit_s, best.cpu_s / best.seconds)
+        spent = [took - before.get(key, 0.0) for key, took in worker.thread_seconds().items()]
+    best, all_s = min(made, key=lambda fit: fit.fit_s), sum(fit.cpu_s for fit in made)
+    alone = max(spent, default=0.0) / all_s if all_s >= TELLING_S else 1.0
+    return Threaded(best.fit_s, best.cpu_s / best.seconds, min(1.0, alone))

@@ -41,8 +41,8 @@ def measured():
 
 
 @pytest.mark.skipif(usable_cores() < 2, reason="one core")
-def test_only_a_model_with_a_use_for_threads_keeps_more_cores_busy(measured):
-    """A forest does; what the table has beside each says so, with the cores."""
+def test_only_a_model_that_shares_out_its_work_is_told_to_use_threads(measured):
+    """A forest does; what the table has beside each says so, with the cores kept busy."""
     forest, naive = measured.speeds
     assert uses_threads(forest.threads)
     assert not uses_threads(naive.threads)
@@ -57,7 +57,7 @@ def test_only_a_model_with_a_use_for_threads_keeps_more_cores_busy(measured):
 def test_a_gain_is_told_against_the_same_fit_with_one_thread(measured):
     """1.0 s and 0.4 s are 2.5x; without any figures the table says that nothing was tried."""
     forest = measured.speeds[0]
-    gained = replace(forest, threads={1: Threaded(1.0, 1.0), 2: Threaded(0.4, 1.9)})
+    gained = replace(forest, threads={1: Threaded(1.0, 1.0, 1.0), 2: Threaded(0.4, 1.9, 0.5)})
     untried = replace(forest, threads={})
     assert "2: 2.5x (1.9 cores)" in lines(replace(measured, speeds=(gained,)))[1]
     assert "not tried" in lines(replace(measured, speeds=(untried,)))[1]
