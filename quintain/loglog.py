@@ -93,6 +93,7 @@ def _scales(speeds: Speeds, known: Sequence[Speed]) -> tuple[Scale, Scale]:
     seconds = [fit.fit_s for speed in known for fit in speed.fits]
     ends = [speed.full(speeds.rows) for speed in known]
     seconds += [end.low for end in ends] + [end.high for end in ends]
+    seconds += [speed.full(speed.fits[0].rows).value for speed in known]
     if speeds.deadline_s is not None:
         seconds.append(speeds.deadline_s)
     return (

@@ -46,7 +46,7 @@ def _threads(speed: Speed) -> str:
     "2: 1.8x, 4: 2.9x (3.1 cores)". "-" where a model has no use for them.
     """
     if not speed.threads:
-        return "not tried"
+        return "not measured"
     if not uses_threads(speed.threads):
         return "-"
     one_s = speed.threads[1].fit_s

@@ -18,7 +18,7 @@ from quintain.thread_speeds import Threaded, by_threads
 from search.errors import PlanError
 from search.spec import read_spec
 
-#: Seconds for all algorithms together, the start of their processes not counted.
+#: Seconds for all algorithms together; an algorithm may overrun, and the next have less.
 MEASURED_S = 180.0
 FOLDS = 3
 #: Of an algorithm's seconds, how much goes into rows; the rest into threads.
@@ -176,7 +176,7 @@ def _speeds(
         tell(f"measuring {name}: {place + 1} of {len(names)}")
         share, before = left_s / (len(names) - place), time.monotonic()
         found.append(_speed(prepared, pieces, name, share))
-        left_s = max(left_s - min(share, time.monotonic() - before), 1.0)
+        left_s = max(left_s - (time.monotonic() - before), 1.0)
     return tuple(found)
 
 
@@ -234,8 +234,8 @@ def _speed(prepared: Prepared, pieces: Sequence[Part], model: str, seconds: floa
     if not fits or said:
         return alone
     left_s = max(seconds - (time.monotonic() - began), seconds * (1 - ROWS_SHARE))
-    threads, rows = by_threads(prepared, pieces, model, alone.fits, left_s)
-    return replace(alone, threads=threads, threads_rows=rows)
+    threads, rows, said = by_threads(prepared, pieces, model, alone.fits, left_s)
+    return replace(alone, threads=threads, threads_rows=rows, said=said)
 
 
 def refuse_impossible(made: Speeds) -> None:

@@ -38,7 +38,7 @@ class Threaded:
 
 def by_threads(
     prepared: Prepared, pieces: Sequence[Part], model: str, fits: Sequence[Fit], seconds: float
-) -> tuple[dict[int, Threaded], int]:
+) -> tuple[dict[int, Threaded], int, str]:
     """A model's default configuration with 1, 2, 4, ... threads up to the cores.
 
     Each number has a process of its own: what OpenMP and BLAS may use is settled when they load.
@@ -51,21 +51,23 @@ def by_threads(
         seconds: for all of it, the start of the processes not counted.
 
     Returns:
-        The fits by number of threads, and of how many rows; nothing where there is one core, or
-        too little time for two numbers.
+        The fits by number of threads, of how many rows, and why there are not more; nothing where
+        there is one core or too little time.
     """
     counts = [count for count in (1, 2, 4, 8, 16, 32, 64) if count <= usable_cores()]
     rows = telling_rows(fits, seconds / len(counts))
     if len(counts) < 2 or rows is None:
-        return {}, 0
+        return {}, 0, ""
     part = _of_one_fold(pieces, rows)
     found: dict[int, Threaded] = {}
+    said = ""
     for count in counts:
         try:
             found[count] = _quickest(prepared, part, model, count, seconds / len(counts))
-        except UnmeasuredError:
+        except UnmeasuredError as failed:
+            said = f"with {count} thread{'s' * (count > 1)}: {failed}"
             break
-    return (found, rows) if len(found) > 1 else ({}, 0)
+    return (found, rows, said) if len(found) > 1 else ({}, 0, said)
 
 
 def telling_rows(fits: Sequence[Fit], seconds: float) -> int | None:

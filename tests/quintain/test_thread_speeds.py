@@ -8,12 +8,17 @@ from dataclasses import replace
 
 import pytest
 
+from cluster.pilot_worker import PilotWorker
 from cluster.pilots import Fit
 from evaluators.limits import usable_cores
+from evaluators.pilot import parts
+from evaluators.types import Configuration
 from quintain.others import OthersLoad
+from quintain.prepare import prepare
 from quintain.speed_text import lines
 from quintain.speeding import speed
 from quintain.thread_speeds import Threaded, telling_rows, uses_threads
+from search.spec import read_spec
 
 from .conftest import table
 
@@ -55,12 +60,41 @@ def test_only_a_model_that_shares_out_its_work_is_told_to_use_threads(measured):
 
 
 def test_a_gain_is_told_against_the_same_fit_with_one_thread(measured):
-    """1.0 s and 0.4 s are 2.5x; without any figures the table says that nothing was tried."""
+    """1.0 s and 0.4 s are 2.5x; without any figures the table says that there are none."""
     forest = measured.speeds[0]
     gained = replace(forest, threads={1: Threaded(1.0, 1.0, 1.0), 2: Threaded(0.4, 1.9, 0.5)})
     untried = replace(forest, threads={})
     assert "2: 2.5x (1.9 cores)" in lines(replace(measured, speeds=(gained,)))[1]
-    assert "not tried" in lines(replace(measured, speeds=(untried,)))[1]
+    assert "not measured" in lines(replace(measured, speeds=(untried,)))[1]
+
+
+@pytest.mark.parametrize(("theirs", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_a_worker_sleep_while_they_wait_unless_the_user_says_otherwise(
+    tmp_path, monkeypatch, theirs, found
+):
+    """OpenMP's threads spin by default, which stops them all where one has no core to itself."""
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if theirs:
+        monkeypatch.setenv("OMP_WAIT_POLICY", theirs)
+    (tmp_path / "telling.py").write_text(
+        "import os\n"
+        "from sklearn.naive_bayes import GaussianNB\n"
+        "class Telling(GaussianNB):\n"
+        "    def fit(self, X, y):\n"
+        f"        with open({str(tmp_path / 'policy')!r}, 'w') as file:\n"
+        "            file.write(os.environ.get('OMP_WAIT_POLICY', ''))\n"
+        "        return super().fit(X, y)\n"
+    )
+    spec = {
+        "name": "loans", "data": {"source": "(in memory)", "target": "default"},
+        "resources": {"cpus_per_trial": 2},
+        "model": [{"estimator": f"{tmp_path}/telling.py:Telling", "space": {}}],
+    }  # fmt: skip
+    ready = prepare(read_spec(spec), table(300))
+    pieces = parts(ready.dataset, ready.splits[:1])
+    with PilotWorker(ready.assignment, ready.dataset, pieces) as worker:
+        worker.fit(Configuration(next(iter(ready.assignment.recipes)), {}), 0, 60.0)
+    assert (tmp_path / "policy").read_text() == found
 
 
 def test_what_another_program_burns_is_told_apart_from_our_own():
