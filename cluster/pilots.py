@@ -4,38 +4,29 @@ The process is the local runner's, so that a pilot fit costs what a trial's fold
 preloaded libraries, mapped data, limits, scoring and profiler. It can be ended whatever it does.
 """
 
-import os
-import pickle
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing.connection import wait
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from statistics import median
+from typing import Any, Literal
 
-from cluster.local import FOLDERS, Child, packed
-from cluster.runner import Workload
+from cluster.pilot_worker import PilotWorker, UnmeasuredError
 from evaluators.crossval import Assignment
 from evaluators.curves import SHORTEST_S, time_curve
 from evaluators.pilot import Part
-from evaluators.types import Configuration, Dataset, Outcome
-from search.events import Item, Pack
+from evaluators.types import Configuration, Dataset
 
 #: Parts above this share of a fold are fitted only where that is cheap.
 LARGEST_SHARE = 0.16
 CHEAP = 0.1
-#: Fits shorter than this are made twice, and their mean counts.
-TWICE_BELOW_S = 1.0
+#: Parts fitted in less are fitted so many times, if there is time, and the median counts: in rounds
+#: through all, since what disturbs a fit lasts for a while and would bend the curve at one size.
+REPEATED_BELOW_S, TIMES = 1.0, 3
 #: Of a model's seconds, how much its default configuration may take; of the rest, its dearest.
 DEFAULT_SHARE, DEAREST_SHARE = 0.5, 0.6
 #: The first fit, of next to no data, has so many seconds whatever is left of a model's.
 FIRST_S = 10.0
-#: A process that cannot say in so many seconds that it is ready never will.
-READY_S = 120.0
 
 Kind = Literal["default", "dearest", "drawn"]
 
@@ -106,75 +97,6 @@ class Piloted:
         return [fit for fit in self.fits if fit.kind == kind]
 
 
-class UnmeasuredError(Exception):
-    """A pilot fit did not end with a score. ``over``: the process is gone."""
-
-    def __init__(self, reason: str, *, over: bool) -> None:
-        super().__init__(reason)
-        self.over = over
-
-
-class PilotWorker:
-    """A worker process for one model; ``with`` ends it."""
-
-    def __init__(self, assignment: Assignment, dataset: Dataset, parts: Sequence[Part]) -> None:
-        self._folds = [len(part.splits) for part in parts]
-        self._workload = Workload(
-            replace(assignment, fit_seconds=None), dataset, [list(part.splits) for part in parts]
-        )
-        self._threads = assignment.threads
-        self._asked = 0
-
-    def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
-        self._child = Child(self._folder, 0, self._threads)
-        self._child.send(packed(self._workload, self._folder / "values.npy"))
-        try:
-            self._answer(READY_S)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._child.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def fit(self, configuration: Configuration, part: int, seconds: float) -> Outcome:
-        """Fit and score a configuration on a part.
-
-        Raises:
-            UnmeasuredError: it failed, died, or took longer than so many seconds.
-        """
-        self._asked += 1
-        item = Item(self._asked, 0, configuration, partition=part)
-        self._child.send(pickle.dumps(Pack(self._asked, (item,))))
-        until = time.monotonic() + seconds
-        while True:
-            report = self._answer(max(0.01, until - time.monotonic()))
-            if report.ended:
-                outcome: Outcome = report.ended[0].outcome
-                if outcome.failure is not None:
-                    raise UnmeasuredError(outcome.failure.reason, over=report.spent)
-                return outcome
-
-    def _answer(self, seconds: float) -> Any:
-        """The next message of the process; UnmeasuredError if none comes."""
-        if not wait([self._child.pipe], timeout=seconds):
-            raise UnmeasuredError(f"no end after {seconds:.0f} s", over=True)
-        try:
-            return pickle.loads(self._child.pipe.recv_bytes())
-        except (EOFError, OSError):
-            said = self._child.log.read_text(errors="replace").strip().splitlines()
-            how = self._child.loss()[1]
-            raise UnmeasuredError(f"{how} ({said[-1]})" if said else how, over=True) from None
-
-
 class Pilot:
     """The order in which a model's pilot fits are made, and when they stop.
 
@@ -192,9 +114,14 @@ class Pilot:
         self._most = most
         self._cheap = cheap
         self._until = time.monotonic() + seconds
-        self.fits: list[Fit] = []
+        self._made: list[list[Fit]] = []
         self.base_mb = 0.0
         self.said = ""
+
+    @property
+    def fits(self) -> list[Fit]:
+        """In the order they were made; of repeated ones the median."""
+        return [_median(made) for made in self._made]
 
     def run(self, candidates: Candidates) -> None:
         """Warm up, then the default on growing parts, then the dearest, then those drawn."""
@@ -252,7 +179,7 @@ class Pilot:
         Where nothing larger is affordable, the warm-up fit is what is known.
         """
         until = time.monotonic() + seconds
-        known = [first]
+        known, grown = [first], []
         for place, part in enumerate(self._parts[1:], start=1):
             left = until - time.monotonic()
             curve = time_curve([fit.rows for fit in known], [fit.seconds for fit in known])
@@ -262,12 +189,15 @@ class Pilot:
                 break
             # what runs longer than predicted may take what the later fits would have had
             fit = self.measure(kind, params, place, max(4 * needed, left, self._left()))
-            if fit.seconds * len(part.splits) < min(TWICE_BELOW_S, left / 4):
-                fit = _mean(fit, self.measure(kind, params, place, max(4 * needed, left)))
             known.append(fit)
-            self.fits.append(fit)
-        if len(known) == 1:
-            self.fits.append(first)
+            grown.append((place, [fit]))
+            self._made.append(grown[-1][1])
+        if not grown:
+            self._made.append([first])
+        for place, made in (TIMES - 1) * grown:
+            left = until - time.monotonic()
+            if made[0].seconds * len(self._parts[place].splits) < min(REPEATED_BELOW_S, left / 4):
+                made.append(self.measure(kind, params, place, max(4 * REPEATED_BELOW_S, left)))
 
     def _draw(self, drawn: Sequence[Mapping[str, Any]]) -> None:
         """The drawn configurations on the largest part that time allows for all of them."""
@@ -285,7 +215,7 @@ class Pilot:
             if self._left() <= 0:
                 return
             with self._failures_told(f"{dict(params)}"):
-                self.fits.append(self.measure("drawn", params, place, max(self._left(), 1.0)))
+                self._made.append([self.measure("drawn", params, place, max(self._left(), 1.0))])
 
 
 def pilot(
@@ -327,13 +257,13 @@ def pilot(
     return Piloted(model, run.base_mb, tuple(run.fits), said or run.said, wall_s)
 
 
-def _mean(one: Fit, other: Fit) -> Fit:
-    """Of two fits of the same: the mean of what they took, the higher peak."""
+def _median(fits: Sequence[Fit]) -> Fit:
+    """Of fits of the same: the median of what they took, the highest peak."""
     return replace(
-        one,
-        seconds=(one.seconds + other.seconds) / 2,
-        fit_s=(one.fit_s + other.fit_s) / 2,
-        score_s=(one.score_s + other.score_s) / 2,
-        cpu_s=(one.cpu_s + other.cpu_s) / 2,
-        peak_mb=max(one.peak_mb, other.peak_mb),
+        fits[0],
+        seconds=median(fit.seconds for fit in fits),
+        fit_s=median(fit.fit_s for fit in fits),
+        score_s=median(fit.score_s for fit in fits),
+        cpu_s=median(fit.cpu_s for fit in fits),
+        peak_mb=max(fit.peak_mb for fit in fits),
     )

@@ -1,13 +1,16 @@
 """Seconds and memory of a fit against the rows it learns from, fitted on parts of the data.
 
-Time: the geometric mean of two predictions that err in opposite directions. A non-negative least
-squares curve over [1, n, n log n, n^2] knows the overhead that every fit has, but sees too little
-of what begins late (caches run full, trees grow deeper); the slope of the last three points in
-log-log sees that, but also the overhead, which flattens it. On 1,319 fits of LCDB (Mohr et al.,
-ECML PKDD 2022: 20 scikit-learn learners, 248 data sets) their geometric mean from at most 10% of
-the rows was within a factor of 1.39 in the median and 2.7 in nine of ten cases, the best all-round
-of the rules tried; see SCIENCE 4.1 and 4.2. One straight line through all sizes in log-log is the
-classic mistake: median factor 3.2.
+Time: the geometric mean of two predictions. A non-negative least squares curve over [1, n, n log n]
+knows the overhead that every fit has, but sees too little of what begins late (caches run full,
+trees grow deeper); the slope of the last three points in log-log sees that, but also the overhead,
+which flattens it: less and less on the way to more rows, by as much as it flattens the curve.
+
+Where passes over the rows are not fixed, or rows meet rows, or nobody knows, the curve has n^2
+too. It then errs upward under noise and the slope, left as it is, downward. On 1,319 fits of LCDB
+(Mohr et al., ECML PKDD 2022: 20 scikit-learn learners, 248 data sets) that geometric mean from at
+most 10% of the rows was within a factor of 1.39 in the median and 2.7 in nine of ten cases, the
+best all-round of the rules tried; see SCIENCE 4.1 and 4.2. One straight line through all sizes in
+log-log is the classic mistake: median factor 3.2.
 
 Memory: a line, and never less than three times the data that is fitted (SCIENCE 4.1).
 """
@@ -59,14 +62,17 @@ class TimeCurve:
     Attributes:
         rows: of the parts measured, ascending.
         seconds: of each; above zero.
+        steady: they are known to grow like n log n at most. Then there is no n^2: it would fit
+            noise alone, and multiply it by 40 on the way from 16% of the rows to all.
     """
 
     rows: tuple[float, ...]
     seconds: tuple[float, ...]
+    steady: bool = False
 
     @cached_property
     def _weights(self) -> Floats:
-        """(4,) of ``_terms``, from relative errors: half a second off is nothing at a minute."""
+        """Of ``_terms``, from relative errors: half a second off is nothing at a minute."""
         from scipy.optimize import nnls
 
         seconds = np.array(self.seconds)
@@ -75,10 +81,13 @@ class TimeCurve:
         return weights
 
     def _terms(self, rows: Floats) -> Floats:
-        """(sizes, 4) [1, n, n log n, n^2], n in units of the largest part, so that none dwarfs."""
+        """(sizes, 3 or 4) [1, n, n log n] and n^2, n in units of the largest part, so that none
+        dwarfs another.
+        """
         n = rows / self.rows[-1]
         n_log_n = n * np.log(np.maximum(rows, 2.0)) / math.log(max(self.rows[-1], 2.0))
-        return np.column_stack([np.ones_like(n), n, n_log_n, n**2])
+        squares = [] if self.steady else [n**2]
+        return np.column_stack([np.ones_like(n), n, n_log_n, *squares])
 
     @cached_property
     def slope(self) -> float:
@@ -95,8 +104,22 @@ class TimeCurve:
         return float((self._terms(np.array([float(rows)])) @ self._weights)[0])
 
     def steep(self, rows: float) -> float:
-        """Seconds by the last three points."""
-        return float(self.seconds[-1] * (rows / self.rows[-1]) ** self.slope)
+        """Seconds by the last three points.
+
+        The power of n is their slope; of a steady model the curve's own from the last point to
+        ``rows``, and what the three grow faster by than the curve does among them.
+        """
+        last, power = self.rows[-1], self.slope
+        if self.steady and len(self.rows) >= 3 and rows != last:
+            there = math.log(self.smooth(rows) / self.smooth(last)) / math.log(rows / last)
+            power = float(np.clip(there + self._faster, GENTLEST, STEEPEST))
+        return float(self.seconds[-1] * (rows / last) ** power)
+
+    @cached_property
+    def _faster(self) -> float:
+        """By which power of n the last three sizes grow faster than the curve through all."""
+        x, y = np.log(self.rows[-3:]), np.log(self.seconds[-3:])
+        return float(np.polyfit(x, y - np.log([self.smooth(n) for n in self.rows[-3:]]), 1)[0])
 
     def at(self, rows: float) -> Range:
         """Seconds for so many rows.
@@ -114,7 +137,9 @@ class TimeCurve:
         return Range(math.sqrt(pair[0] * pair[1]), min(pair) / down, max(pair) * up)
 
 
-def time_curve(rows: Sequence[float], seconds: Sequence[float]) -> TimeCurve:
+def time_curve(
+    rows: Sequence[float], seconds: Sequence[float], *, steady: bool = False
+) -> TimeCurve:
     """The curve through these fits, in any order; fits under ``SHORTEST_S`` are left out.
 
     Where fewer than three are longer, the three of the most rows count, however short they are.
@@ -127,7 +152,9 @@ def time_curve(rows: Sequence[float], seconds: Sequence[float]) -> TimeCurve:
         raise ValueError("a curve needs at least one fit, with rows and seconds above zero")
     telling = [point for point in points if point[1] >= SHORTEST_S]
     kept = telling if len(telling) >= 3 else points[-3:]
-    return TimeCurve(tuple(float(each) for each, _ in kept), tuple(float(each) for _, each in kept))
+    return TimeCurve(
+        tuple(float(each) for each, _ in kept), tuple(float(each) for _, each in kept), steady
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ __all__ = [
     "default_space",
     "make_recipe",
     "registered",
+    "steady",
 ]
 
 #: Parameters of a configuration that are for us and not for its estimator.
@@ -119,6 +120,11 @@ def check_params(recipe: ModelRecipe, names: Iterable[str]) -> list[str]:
         for name in names
         if name not in known
     ]
+
+
+def steady(recipe: ModelRecipe) -> bool:
+    """Whether its seconds are known to grow like n log n at most; the user's own code's are not."""
+    return recipe.target is None and _entry(recipe).steady
 
 
 def load_library(recipe: ModelRecipe) -> None:

@@ -111,6 +111,7 @@ REGRESSORS: Mapping[str, Registered] = {
         threads="n_jobs",
         seed=None,
         weighs_rows=False,
+        steady=False,
     ),
     "dummy": Registered(
         "sklearn.dummy", "DummyRegressor", "codes", {}, {"strategy": "mean"}, seed=None

@@ -5,15 +5,20 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from quintain.plan_text import span
 from quintain.speeding import Speed, Speeds
 
-WIDTH, HEIGHT = 860, 520
-LEFT, RIGHT, TOP, BOTTOM = 76, 214, 54, 60
+WIDTH, HEIGHT = 980, 560
+LEFT, RIGHT, TOP, BOTTOM = 84, 330, 58, 62
+#: Pixels between two intervals, and at least between two names.
+BAR_STEP, NAME_STEP = 9, 17
 #: Okabe & Ito's colours, told apart by the colour-blind too.
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D31",
     "#882255", "#999999",
 )  # fmt: skip
+#: Letters of a name, at most.
+LONGEST_NAME = 22
 #: A line has so many points.
 STEPS = 40
 
@@ -33,9 +38,9 @@ class Scale:
         return round(self._first + share * (self._last - self._first), 1)
 
     def ticks(self) -> list[float]:
-        """The powers of ten on the axis; where it is short, twice and five times these too."""
+        """The powers of ten on the axis; where it is short, two and five times these too."""
         first, last = math.floor(self._logs[0]), math.ceil(self._logs[1])
-        between = (1, 2, 5) if self._logs[1] - self._logs[0] < 2 else (1,)
+        between = (1, 2, 5) if self._logs[1] - self._logs[0] < 2.5 else (1,)
         every = [step * 10.0**power for power in range(first, last + 1) for step in between]
         return [value for value in every if self.low <= value <= self.high]
 
@@ -44,24 +49,32 @@ def picture(speeds: Speeds) -> str:
     """The SVG: points measured, curves through them, the interval at the full size."""
     known = [speed for speed in speeds.speeds if speed.fits]
     across, up = _scales(speeds, known)
+    known.sort(key=lambda speed: -speed.full(speeds.rows).value)
+    names = _apart([up.at(speed.full(speeds.rows).value) for speed in known])
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{LEFT}" y="26" font-size="16">Seconds of one fit by rows: '
+        f'<text x="{LEFT}" y="26" font-size="16">Time of one fit by rows: '
         f"{escape(speeds.name)}</text>",
-        f'<text x="{LEFT}" y="44" fill="#555">points measured, lines fitted, bars where all '
-        f"{speeds.rows:,} rows should end nine times in ten</text>",
-        *_axes(across, up),
+        f'<text x="{LEFT}" y="45" fill="#555">points: measured, one thread; lines: fitted, dashed '
+        f"beyond what was measured; bars: where {speeds.rows:,} rows should end nine times in "
+        "ten</text>",
+        *_axes(across, up, speeds.rows),
     ]
+    bars = WIDTH - RIGHT + BAR_STEP * (len(known) + 1)
     if speeds.deadline_s is not None:
         y = up.at(speeds.deadline_s)
         lines.append(
-            f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="#B00020" stroke-dasharray="6 4"/>'
-            f'<text x="{LEFT + 6}" y="{y - 5}" fill="#B00020">deadline</text>'
+            f'<path d="M{LEFT} {y}H{bars}" stroke="#B00020" stroke-dasharray="6 4"/>'
+            f'<text x="{LEFT + 6}" y="{y - 5}" fill="#B00020">deadline '
+            f"{span(speeds.deadline_s)}</text>"
         )
-    for place, speed in enumerate(known):
-        lines += _drawn(speed, speeds.rows, across, up, COLOURS[place % len(COLOURS)], place)
+    for place, (speed, height) in enumerate(zip(known, names, strict=True)):
+        colour = COLOURS[place % len(COLOURS)]
+        lines += _curve(speed, speeds.rows, across, up, colour)
+        lines += _end(speed, speeds.rows, up, colour, WIDTH - RIGHT + BAR_STEP * (place + 1),
+                      (bars, height))  # fmt: skip
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -80,49 +93,96 @@ def _scales(speeds: Speeds, known: Sequence[Speed]) -> tuple[Scale, Scale]:
     seconds = [fit.fit_s for speed in known for fit in speed.fits]
     ends = [speed.full(speeds.rows) for speed in known]
     seconds += [end.low for end in ends] + [end.high for end in ends]
+    seconds += [speed.full(speed.fits[0].rows).value for speed in known]
     if speeds.deadline_s is not None:
         seconds.append(speeds.deadline_s)
     return (
-        Scale(min(rows) * 0.8, max(speeds.rows, *rows) * 1.25, LEFT, WIDTH - RIGHT),
+        Scale(min(rows) * 0.8, max(speeds.rows, *rows), LEFT, WIDTH - RIGHT),
         Scale(max(min(seconds), 1e-4) * 0.7, max(seconds) * 1.5, HEIGHT - BOTTOM, TOP),
     )
 
 
-def _axes(across: Scale, up: Scale) -> list[str]:
-    """A line and a label at each power of ten, and what the axes are."""
+def _short(name: str) -> str:
+    """A name that leaves room for the time beside it."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Pixels of the names, from above: each beside its curve, ``NAME_STEP`` apart, all inside."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + NAME_STEP if placed else TOP))
+    below = float(HEIGHT - BOTTOM)
+    for place in reversed(range(len(placed))):
+        placed[place] = min(placed[place], below)
+        below = placed[place] - NAME_STEP
+    return placed
+
+
+def _axes(across: Scale, up: Scale, full: int) -> list[str]:
+    """A line and a label at each tick and at all rows, and what the axes are."""
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     lines = []
-    for value in across.ticks():
+    # a tick beside the full size would be printed over it
+    ticks = [value for value in across.ticks() if across.at(full) - across.at(value) > 60]
+    for value in [*ticks, float(full)]:
         x = across.at(value)
         lines.append(f'<path d="M{x} {TOP}V{bottom}" stroke="#ddd"/>')
         lines.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{value:,.0f}</text>')
     for value in up.ticks():
         y = up.at(value)
         lines.append(f'<path d="M{LEFT} {y}H{right}" stroke="#ddd"/>')
-        lines.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{value:g} s</text>')
+        lines.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{span(value)}</text>')
     lines.append(f'<path d="M{LEFT} {TOP}V{bottom}H{right}" stroke="#333" fill="none"/>')
-    middle = (LEFT + right) / 2
-    lines.append(f'<text x="{middle}" y="{HEIGHT - 14}" text-anchor="middle">rows</text>')
+    across_middle, up_middle = (LEFT + right) / 2, (TOP + bottom) / 2
+    lines.append(
+        f'<text x="{across_middle}" y="{HEIGHT - 16}" text-anchor="middle">rows a fit learns from'
+        "</text>"
+    )
+    lines.append(
+        f'<text x="20" y="{up_middle}" text-anchor="middle" '
+        f'transform="rotate(-90 20 {up_middle})">time of one fit</text>'
+    )
     return lines
 
 
-def _drawn(speed: Speed, full: int, across: Scale, up: Scale, colour: str, place: int) -> list[str]:
-    """One algorithm: its points, its curve, its interval and its name."""
-    first = speed.fits[0].rows
-    ratio = max(full / first, 1.01)
-    rows = [first * ratio ** (step / STEPS) for step in range(STEPS + 1)]
-    path = " ".join(f"{across.at(n)},{up.at(speed.full(n).value)}" for n in rows)
-    end, x = speed.full(full), across.at(full) + 3 * (place % 5)
-    y = TOP + 14 + 20 * place
-    points = [
-        f'<circle cx="{across.at(fit.rows)}" cy="{up.at(fit.fit_s)}" r="3.5" fill="{colour}"/>'
-        for fit in speed.fits
-    ]
+def _curve(speed: Speed, full: int, across: Scale, up: Scale, colour: str) -> list[str]:
+    """One algorithm's points and its curve, dashed from its last point on."""
+    first, last, curve = speed.fits[0].rows, speed.fits[-1].rows, speed.time
+
+    def line(low: float, high: float, dashes: str) -> str:
+        rows = [low * (high / low) ** (step / STEPS) for step in range(STEPS + 1)]
+        points = " ".join(f"{across.at(n)},{up.at(curve.at(n).value)}" for n in rows)
+        return (
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.6"'
+            f"{dashes}/>"
+        )
+
     return [
-        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>',
-        *points,
-        f'<path d="M{x} {up.at(end.low)}V{up.at(end.high)}" stroke="{colour}" stroke-width="3" '
-        f'stroke-opacity="0.55"/>',
-        f'<circle cx="{WIDTH - RIGHT + 30}" cy="{y - 4}" r="5" fill="{colour}"/>'
-        f'<text x="{WIDTH - RIGHT + 42}" y="{y}">{escape(speed.model)}</text>',
+        *([line(first, last, "")] if last > first else []),
+        *([line(last, full, ' stroke-dasharray="5 4"')] if full > last else []),
+        *(
+            f'<circle cx="{across.at(fit.rows)}" cy="{up.at(fit.fit_s)}" r="3.5" fill="{colour}"/>'
+            for fit in speed.fits
+        ),
+    ]
+
+
+def _end(
+    speed: Speed, full: int, up: Scale, colour: str, x: float, name: tuple[float, float]
+) -> list[str]:
+    """What is foreseen for all rows: a bar, a tick on it, and the name with the time.
+
+    ``x``: of the bar; ``name``: pixels where the names begin and of this one's height.
+    """
+    end = speed.full(full)
+    y, (left, height) = up.at(end.value), name
+    return [
+        f'<path d="M{x} {up.at(end.low)}V{up.at(end.high)}" stroke="{colour}" stroke-width="3"/>'
+        f'<path d="M{x - 4} {y}H{x + 4}" stroke="{colour}" stroke-width="3"/>'
+        f'<path d="M{x + 5} {y}L{left} {height}H{left + 8}" stroke="{colour}" fill="none" '
+        'stroke-opacity="0.5"/>',
+        f'<text x="{left + 12}" y="{height + 4}">{escape(_short(speed.model))}</text>',
+        f'<text x="{WIDTH - 14}" y="{height + 4}" text-anchor="end" fill="#555">'
+        f"{span(end.value)}</text>",
     ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from cluster.pilots import Candidates, Fit, Piloted, pilot
 from evaluators.curves import MemoryCurve, TimeCurve, memory_curve, time_curve
+from evaluators.models import steady
 from evaluators.pilot import Part, parts
 from evaluators.process import MB
 from quintain.prepare import Prepared
@@ -47,7 +48,7 @@ def cost_of(prepared: Prepared, piloted: Piloted) -> ModelCost | None:
     if not default:
         return None
     full = float(np.mean([len(split.train) for split in prepared.splits]))
-    fold = curve_of(default)
+    fold = curve_of(default, steady(prepared.assignment.recipes[piloted.model]))
     ratio, here = _dearest(fold, default, corner, full)
     effects = [
         max(0.05, fit.seconds / fold.at(fit.rows).value) ** _stretch(here, ratio)
@@ -68,9 +69,9 @@ def cost_of(prepared: Prepared, piloted: Piloted) -> ModelCost | None:
     )  # fmt: skip
 
 
-def curve_of(fits: Sequence[Fit]) -> TimeCurve:
-    """Seconds of a whole fold by rows."""
-    return time_curve([fit.rows for fit in fits], [fit.seconds for fit in fits])
+def curve_of(fits: Sequence[Fit], steady: bool) -> TimeCurve:
+    """Seconds of a whole fold by rows; ``steady``: see ``evaluators.curves.TimeCurve``."""
+    return time_curve([fit.rows for fit in fits], [fit.seconds for fit in fits], steady=steady)
 
 
 def _dearest(
@@ -85,7 +86,7 @@ def _dearest(
     here = last.seconds / known.get(last.rows, fold.at(last.rows).value)
     if len(corner) < 3:
         return here, here
-    return curve_of(corner).at(full).value / fold.at(full).value, here
+    return curve_of(corner, fold.steady).at(full).value / fold.at(full).value, here
 
 
 def _stretch(here: float, full: float) -> float:

@@ -1,7 +1,10 @@
 """The speed of algorithms as a table for a person."""
 
+import os
+
 from quintain.plan_text import columns, size, span
 from quintain.speeding import Speed, Speeds
+from quintain.thread_speeds import uses_threads
 
 
 def lines(speeds: Speeds) -> list[str]:
@@ -17,6 +20,7 @@ def lines(speeds: Speeds) -> list[str]:
         *(f"{speed.model}: {speed.said}" for speed in speeds.speeds if speed.said),
         f"one fit of the default configuration, one thread; {speeds.metric} is cross-validated on "
         "the largest part measured; measuring took " + span(speeds.wall_s),
+        *_busy(speeds),
     ]
 
 
@@ -38,6 +42,24 @@ def _row(speed: Speed, speeds: Speeds) -> list[str]:
 
 
 def _threads(speed: Speed) -> str:
-    """How many times quicker with more threads: "2: 1.8x"."""
-    gains = [(count, speed.threads[1] / took) for count, took in speed.threads.items() if count > 1]
-    return ", ".join(f"{count}: {gain:.1f}x" for count, gain in gains) or "-"
+    """How many times quicker with more threads, and how many cores the most of them keep busy:
+    "2: 1.8x, 4: 2.9x (3.1 cores)". "-" where a model has no use for them.
+    """
+    if not speed.threads:
+        return "not measured"
+    if not uses_threads(speed.threads):
+        return "-"
+    one_s = speed.threads[1].fit_s
+    gains = [f"{count}: {one_s / each.fit_s:.1f}x" for count, each in speed.threads.items()]
+    return f"{', '.join(gains[1:])} ({speed.threads[max(speed.threads)].cores:.1f} cores)"
+
+
+def _busy(speeds: Speeds) -> list[str]:
+    """A line where other programs took more than a tenth of the machine."""
+    cores = os.cpu_count() or 1
+    if speeds.others is None or speeds.others < cores / 10:
+        return []
+    return [
+        f"other programs kept {speeds.others:.1f} of {cores} cores busy meanwhile: on a free "
+        "machine fits are shorter, and threads gain more"
+    ]

@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cluster.pilots import Candidates, Fit, Pilot, PilotWorker, UnmeasuredError
+from cluster.pilot_worker import PilotWorker, UnmeasuredError
+from cluster.pilots import Candidates, Fit, Pilot
 from evaluators.curves import MemoryCurve, Range, TimeCurve, memory_curve, time_curve
-from evaluators.limits import usable_cores
-from evaluators.models import make_recipe, registered
+from evaluators.models import make_recipe, registered, steady
 from evaluators.pilot import SHARES, Part, parts
 from evaluators.process import MB
+from quintain.others import OthersLoad
 from quintain.prepare import Prepared, prepare
+from quintain.thread_speeds import Threaded, by_threads
 from search.errors import PlanError
 from search.spec import read_spec
 
-#: Seconds for all algorithms together, the start of their processes not counted.
+#: Seconds for all algorithms together; an algorithm may overrun, and the next have less.
 MEASURED_S = 180.0
 FOLDS = 3
 #: Of an algorithm's seconds, how much goes into rows; the rest into threads.
@@ -29,23 +31,26 @@ class Speed:
 
     Attributes:
         fits: by rows, ascending; each the mean of ``FOLDS`` folds, its scores cross-validated.
-        threads: seconds of a fit of the largest part that all were affordable on, by threads.
-        threads_rows: of that part.
+        threads: a fit by the number of threads it may use; empty where too little time was left.
+        threads_rows: how many rows that fit has.
         said: why there is not more.
+        steady: see ``evaluators.curves.TimeCurve``.
     """
 
     model: str
     fits: tuple[Fit, ...]
     base_mb: float
     data_row_mb: float
-    threads: Mapping[int, float]
+    threads: Mapping[int, Threaded]
     threads_rows: int
     said: str
+    steady: bool = False
 
     @property
     def time(self) -> TimeCurve:
         """Seconds of one fit by rows."""
-        return time_curve([fit.rows for fit in self.fits], [fit.fit_s for fit in self.fits])
+        rows, seconds = [fit.rows for fit in self.fits], [fit.fit_s for fit in self.fits]
+        return time_curve(rows, seconds, steady=self.steady)
 
     @property
     def memory(self) -> MemoryCurve:
@@ -71,6 +76,7 @@ class Speeds:
     Attributes:
         rows: of the whole table: what predictions are for.
         deadline_s: seconds in which one fit of all rows is to end, or None.
+        others: cores that other programs kept busy meanwhile, on average; None if unknown.
     """
 
     name: str
@@ -79,6 +85,7 @@ class Speeds:
     speeds: tuple[Speed, ...]
     deadline_s: float | None
     wall_s: float
+    others: float | None = None
 
     def meets(self, speed: Speed) -> bool | None:
         """Whether a fit of all rows should end in time, nine times in ten; None if not asked."""
@@ -96,6 +103,7 @@ class Speeds:
             "deadline_s": self.deadline_s,
             "models": {speed.model: self._model(speed) for speed in self.speeds},
             "wall_s": self.wall_s,
+            "others_cores": self.others,
         }
 
     def _model(self, speed: Speed) -> dict[str, Any]:
@@ -109,7 +117,8 @@ class Speeds:
             "score_s": [fit.score_s for fit in speed.fits],
             "score_ms_per_1k": speed.score_ms_per_1k,
             "peak_mb": [fit.peak_mb for fit in speed.fits],
-            "threads": {str(count): seconds for count, seconds in speed.threads.items()},
+            "threads": {str(count): each.fit_s for count, each in speed.threads.items()},
+            "threads_cores": {str(count): each.cores for count, each in speed.threads.items()},
             "threads_rows": speed.threads_rows,
             "full_fit_s": [full.value, full.low, full.high],
             "full_peak_mb": [peak.value, peak.low, peak.high],
@@ -144,14 +153,14 @@ def speed(
         PlanError: no algorithm could be measured, or none has a fit as short as the deadline.
         QuintainError: the data or an algorithm cannot be used.
     """
-    began = time.monotonic()
+    began, load = time.monotonic(), OthersLoad()
     prepared = _prepared(data, target, models)
     pieces = parts(prepared.dataset, prepared.splits, shares)
     found = _speeds(prepared, pieces, measured_s, tell)
     name = Path(data).stem if isinstance(data, (str, Path)) else "data"
     made = Speeds(
         name, prepared.dataset.rows, prepared.objective.name, found, deadline_s,
-        time.monotonic() - began,
+        time.monotonic() - began, load.cores(),
     )  # fmt: skip
     refuse_impossible(made)
     return made
@@ -167,7 +176,7 @@ def _speeds(
         tell(f"measuring {name}: {place + 1} of {len(names)}")
         share, before = left_s / (len(names) - place), time.monotonic()
         found.append(_speed(prepared, pieces, name, share))
-        left_s = max(left_s - min(share, time.monotonic() - before), 1.0)
+        left_s = max(left_s - (time.monotonic() - before), 1.0)
     return tuple(found)
 
 
@@ -221,36 +230,12 @@ def _speed(prepared: Prepared, pieces: Sequence[Part], model: str, seconds: floa
     fits = () if run is None else tuple(run.fits)
     row_mb = data.values[:1].nbytes / MB
     base_mb = 0.0 if run is None else run.base_mb
-    alone = Speed(model, fits, base_mb, row_mb, {}, 0, said)
+    alone = Speed(model, fits, base_mb, row_mb, {}, 0, said, steady(task.recipes[model]))
     if not fits or said:
         return alone
     left_s = max(seconds - (time.monotonic() - began), seconds * (1 - ROWS_SHARE))
-    return _with_threads(alone, prepared, pieces, left_s)
-
-
-def _with_threads(
-    speed: Speed, prepared: Prepared, pieces: Sequence[Part], seconds: float
-) -> Speed:
-    """The same fit with 2, 4, ... threads up to the cores, as far as the seconds go."""
-    counts = [count for count in (2, 4, 8, 16, 32, 64) if count <= usable_cores()]
-    affordable = [fit for fit in speed.fits if fit.seconds * FOLDS * (len(counts) + 1) < seconds]
-    if not counts or not affordable:
-        return speed
-    largest = affordable[-1]
-    piece = next(each for each in pieces if each.rows == largest.rows)
-    threads = {1: largest.fit_s}
-    until = time.monotonic() + seconds
-    for count in counts:
-        task = replace(prepared.assignment, threads=count)
-        try:
-            with PilotWorker(task, prepared.dataset, [pieces[0], piece]) as worker:
-                run = Pilot(worker, speed.model, [pieces[0], piece], seconds)
-                run.measure("default", {}, 0, seconds)
-                left_s = max(1.0, until - time.monotonic())
-                threads[count] = run.measure("default", {}, 1, left_s).fit_s
-        except UnmeasuredError:
-            break
-    return replace(speed, threads=threads, threads_rows=largest.rows)
+    threads, rows, said = by_threads(prepared, pieces, model, alone.fits, left_s)
+    return replace(alone, threads=threads, threads_rows=rows, said=said)
 
 
 def refuse_impossible(made: Speeds) -> None:

@@ -40,6 +40,33 @@ def test_the_interval_holds_nine_in_ten_planted_powers_under_noise():
     assert held >= 180
 
 
+def test_noise_does_not_grow_into_a_square_where_there_is_none():
+    """Lines with a tenth of noise on each fit, by a model known to be steady: nine in ten are told
+    within a factor of 1.5. With the square among the terms at least twice as many miss it.
+    """
+    rng = np.random.default_rng(0)
+    truth, missed = 0.5 + 1e-4 * FULL, {True: 0, False: 0}
+    for _ in range(200):
+        fits = np.array([0.5 + 1e-4 * n for n in ROWS]) * np.exp(rng.normal(0, 0.1, len(ROWS)))
+        for steady in missed:
+            told = time_curve(ROWS, fits, steady=steady).at(FULL).value
+            missed[steady] += not truth / 1.5 < told < truth * 1.5
+    assert missed[True] <= 20
+    assert missed[False] >= 2 * missed[True]
+
+
+@pytest.mark.parametrize("overhead", [0.5, 1.0])
+def test_overhead_at_the_last_sizes_is_no_slope(overhead):
+    """A line whose last three sizes grow like n^0.7 or less, for all the overhead in them, goes on
+    as a line does; of a model not known to be steady the bare slope stays as a second opinion.
+    """
+    fits = [overhead + 1e-4 * n for n in ROWS]
+    steady, unknown = (time_curve(ROWS, fits, steady=known) for known in (True, False))
+    truth = overhead + 1e-4 * FULL
+    assert steady.steep(FULL) == pytest.approx(truth, rel=0.25)
+    assert abs(np.log(steady.steep(FULL) / truth)) < abs(np.log(unknown.steep(FULL) / truth))
+
+
 def test_one_log_log_line_would_have_missed_where_the_two_halves_do_not():
     """Overhead flattens a line through all sizes to half the truth; ours stays within a fifth."""
     seconds = [0.5 + 1e-4 * n for n in ROWS]

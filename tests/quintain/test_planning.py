@@ -94,6 +94,29 @@ def test_a_fit_that_never_ends_is_ended_and_what_came_before_counts(tmp_path):
     assert found.wall_s < 10
 
 
+def test_one_disturbed_fit_of_three_bends_no_curve(tmp_path):
+    """A model that takes half a second more in its fourth fit only: no figure has it."""
+    (tmp_path / "uneven.py").write_text(
+        "from sklearn.naive_bayes import GaussianNB\n"
+        "import time\n"
+        "class Uneven(GaussianNB):\n"
+        "    made = 0\n"
+        "    def fit(self, X, y):\n"
+        "        Uneven.made += 1\n"
+        "        time.sleep(0.6 if Uneven.made == 4 else 0.1)\n"
+        "        return super().fit(X, y)\n"
+    )
+    ready = prepared(3000, {"estimator": f"{tmp_path}/uneven.py:Uneven", "space": {}})
+    name = next(iter(ready.assignment.recipes))
+    pieces = parts(ready.dataset, ready.splits[:1])
+    found = pilot(
+        (ready.assignment, ready.dataset), pieces, name, Candidates({}, {}, None), seconds=30.0
+    )
+    assert [fit.rows for fit in found.fits] == [piece.rows for piece in pieces[1:]]
+    assert len(found.fits) >= 2
+    assert all(0.1 <= fit.fit_s < 0.6 for fit in found.fits)
+
+
 def test_parts_lie_inside_each_other_with_the_share_of_the_whole():
     """Growing, nested, of the fold alone, and every class in proportion."""
     ready = prepared(4000, {"estimator": "logistic_regression"})

@@ -37,9 +37,13 @@ def test_the_table_and_the_picture_have_every_algorithm(measured):
     assert sum("gaussian_nb" in line for line in lines(measured)) == 1
     tree = ElementTree.fromstring(picture(measured))
     shapes = [element.tag.rpartition("}")[2] for element in tree]
-    assert shapes.count("polyline") == 1
-    assert shapes.count("circle") == len(measured.speeds[0].fits) + 1
-    assert "gaussian_nb" in [element.text for element in tree]
+    known = measured.speeds[0]
+    dashed = [each for each in tree if each.get("stroke-dasharray")]
+    assert shapes.count("polyline") == 1 + len(dashed)
+    assert len(dashed) == (known.fits[-1].rows < measured.rows)
+    assert shapes.count("circle") == len(known.fits)
+    words = [element.text for element in tree]
+    assert {"gaussian_nb", "time of one fit", "rows a fit learns from", "3,000"} <= set(words)
 
 
 def test_a_misspelt_algorithm_is_refused_before_anything_is_measured():
