@@ -66,7 +66,8 @@ def test_the_busy_share_is_of_the_slots_time():
     assert told["bottleneck"] == {
         "name": "cores", "why": "slots were at work for 80% of the time, on 2.4 of 4 cores",
         "idle_share": pytest.approx(0.2), "load_share": 0.0625, "start_s": 3.0, "cores": 4,
-        "cores_used": 2.4, "cores_busy": None, "slots": 2, "slots_by_cores": 2, "memory_share": None,
+        "cores_used": 2.4, "cores_busy": None, "slots": 2, "slots_by_cores": 2,
+        "memory_share": None,
         "held_by_memory": False,
     }  # fmt: skip
 
