@@ -70,7 +70,7 @@ def begin() -> None:
 
 
 def note(own: int) -> None:
-    """This process has so many bytes of own memory; nothing where it keeps no box."""
+    """So many bytes of own memory were seen of this process; nothing where it has no box."""
     if _box is not None:
         _box.note(own)
 
