@@ -26,7 +26,17 @@ from search.events import (
     Record,
     SlotFreed,
 )
-from search.finals_plan import CHOICE, ESTIMATE, SEARCH, Candidate, Job, Plan, plan_of, within
+from search.finals_plan import (
+    CHOICE,
+    ESTIMATE,
+    SEARCH,
+    Candidate,
+    Job,
+    Plan,
+    plan_of,
+    plan_on_more_rows,
+    within,
+)
 from search.flights import Flight, ended_body
 from search.losses import judged
 from search.policy import FALSE_STARTS_ALLOWED, FINALS_SHARE, Policy
@@ -74,10 +84,11 @@ class Finals:
         completed = [trial for trial in trials if trial.state == "completed"]
         scored = [trial for trial in completed if not trial.infeasible]
         ranked = sorted(scored, key=lambda t: (sign * (t.score or 0.0), t.wall_s, t.number))
-        plan = plan_of(int(FINALS_SHARE * trials.ended * rules.repeats), rules.repeats)
+        units = int(FINALS_SHARE * trials.ended * rules.repeats)
+        plan = plan_on_more_rows(units) if rules.on_more_rows else plan_of(units, rules.repeats)
         if left_s is not None:
-            walls = [trial.wall_s / rules.repeats for trial in ranked]
-            plan = within(plan, left_s, walls, policy.slots, rules.repeats)
+            walls = [trial.wall_s * rules.dearer / rules.repeats for trial in ranked]
+            plan = within(plan, left_s, walls, policy.slots, rules.repeats / rules.dearer)
         chosen = [Candidate.of(trial) for trial in ranked[: plan.finalists]]
         default = Candidate(None, chosen[0].model, {})
         if plan.default and all(each.params or each.model != default.model for each in chosen):
@@ -208,11 +219,15 @@ class Finals:
         return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
 
     def _limit(self, job: Job) -> float | None:
-        """The trial's limit, in proportion where a job has more folds than a trial."""
+        """The trial's limit, in proportion where a job has more folds than a trial, or more rows.
+
+        As ``evaluators.crossval.Evaluator`` has it.
+        """
         limit, rules = self.policy.trial_timeout_s, self.policy.finals
         if limit is None or rules is None:
             return limit
-        return limit * max(1.0, (job.folds or 0) / (rules.folds * rules.repeats))
+        dearer = 1.0 if job.partition == SEARCH else rules.dearer
+        return limit * dearer * max(1.0, (job.folds or 0) / (rules.folds * rules.repeats))
 
     def _again(self, job: Job) -> None:
         job.state = "waiting"
@@ -284,7 +299,8 @@ class Finals:
         """Among the finalists that could be scored.
 
         Constraints hold on the folds searched on, for the defaults as for every trial: a finalist
-        that passed there does not drop out because the machine was busy later.
+        that passed there does not drop out because the machine was busy later. On more rows than
+        were searched it does: it takes more memory and time there, and that is what will be used.
         """
         rules = self.policy.finals
         assert rules is not None, "a sweep with finalists has rules for them"
@@ -295,7 +311,8 @@ class Finals:
             jobs = {job.partition: job for job in self.jobs if job.candidate == place}
             if all(job.state == "completed" for job in jobs.values()):
                 fresh, own = jobs[CHOICE], jobs.get(SEARCH)
-                if own is not None and own.infeasible:
+                over = own is not None and own.infeasible
+                if over or (rules.on_more_rows and fresh.infeasible):
                     continue
                 search = candidate.score if own is None else own.score
                 folds = candidate.folds if own is None else own.by_fold
@@ -306,7 +323,11 @@ class Finals:
                     )
                 )  # fmt: skip
         if not scored:
-            return Choice(0, "no finalist could be scored on fresh folds: the best of the search")
+            why = "no finalist could be scored on fresh folds"
+            if rules.on_more_rows and any(job.infeasible for job in self.jobs):
+                why = "on all rows no finalist keeps to search.constraints"
+            return Choice(0, f"{why}: the best of the search")
         return choose(
-            scored, self.policy.direction, rules.test_share, by_cost=not self.policy.deterministic
-        )
+            scored, self.policy.direction, rules.test_share,
+            by_cost=not self.policy.deterministic, fresh_only=rules.on_more_rows,
+        )  # fmt: skip
