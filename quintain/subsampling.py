@@ -105,8 +105,8 @@ def subsample(
 ) -> Subsample:
     """Draw, judge, draw anew where a test fails, and write the rows.
 
-    With ``seed`` and no redraw these are the rows that ``[data] rows`` of a spec with the same
-    columns searches (there the seed is 0).
+    With ``seed`` 0 these are the rows that ``[data] rows`` of a spec with the same columns and no
+    hold-out searches.
 
     Args:
         data: what ``[data] source`` may be; paths are relative to the working directory.
