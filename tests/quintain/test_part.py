@@ -253,3 +253,42 @@ def test_a_trial_limit_grows_with_the_rows(own_records):
     assert evaluator._limit(1, 6) == pytest.approx(20 * ratio**1.2)
     same = Evaluator(replace(ready.assignment, fresh_dearer=1.0), ready.dataset, [ready.splits] * 2)
     assert same._limit(1, 3) == 10
+
+
+class Accident:
+    """Watches a sweep and fails once two trials have ended."""
+
+    ended = 0
+
+    def begin(self, view, machine, budget, slots):
+        return self.happened
+
+    def happened(self, sweep, entries):
+        self.ended += sum(entry.kind == "ended" for entry in entries)
+        if self.ended >= 2:
+            raise OSError("the machine went away")
+
+    def end(self):
+        pass
+
+
+def test_a_sweep_on_a_part_goes_on_with_the_same_part(own_records):
+    """After an accident: trials of before and after have the same rows, finalists all."""
+    frame = table(ROWS)
+    with pytest.raises(OSError, match="went away"):
+        quintain.run(spec(), frame, runner="inline", watcher=Accident())
+    assert resume("loans-1", frame, progress=False).state == "completed"
+    with Records.open(own_records, create=False) as store:
+        header, entries = store.header("loans-1"), list(store.entries("loans-1"))
+        folder = store.folder / "loans-1"
+        kept = {
+            (each.kind, each.trial): np.unique(decode((folder / each.body["oof"]).read_bytes())[0])
+            for each in entries
+            if each.body.get("oof")
+        }
+    trials = [rows for (kind, _), rows in kept.items() if kind == "ended"]
+    assert len(trials) == 4
+    assert all(np.array_equal(rows, trials[0]) for rows in trials)
+    assert len(trials[0]) == header["part"]["rows"] == PART
+    finals = [rows for (kind, _), rows in kept.items() if kind == "rescored"]
+    assert {len(rows) for rows in finals} == {header["part"]["of"]}
