@@ -49,6 +49,8 @@ class Assignment:
         cut: a probability above which binary data is labelled 1; None for the default.
         tune: the label metric that binary data's thresholds are tuned for; None: none is tuned.
         tuned_objective: whether the objective is ``metrics[0]`` at the tuned thresholds.
+        fresh_dearer: how many times as long a fold of a fresh partition may take as one searched
+            on; more than 1 where it has more rows.
     """
 
     recipes: Mapping[str, ModelRecipe]
@@ -60,6 +62,7 @@ class Assignment:
     cut: float | None = None
     tune: Metric | None = None
     tuned_objective: bool = False
+    fresh_dearer: float = 1.0
 
     @property
     def objective(self) -> Metric:
@@ -99,16 +102,16 @@ class Evaluator:
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
 
         ``folds``: only the first so many of the partition. The limit of seconds, meant for the
-        folds that are searched on, grows in proportion where there are more. ``interval``: the
-        outcome carries one of the objective. ``memory_mb``: own memory it may take, in units of
-        2**20 bytes; None for no limit.
+        folds that are searched on, grows in proportion where there are more, or where they have
+        more rows. ``interval``: the outcome carries one of the objective. ``memory_mb``: own
+        memory it may take, in units of 2**20 bytes; None for no limit.
         """
         if self.spent:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
         splits = self.partitions[partition][:folds]
-        run = _Run(splits, self._limit(len(splits)), memory_mb)
+        run = _Run(splits, self._limit(partition, len(splits)), memory_mb)
         for number in range(len(splits)):
             with run.clock():
                 result = self._guarded_fold(configuration, number, run)
@@ -127,10 +130,13 @@ class Evaluator:
                 scored = self._failed(run, self._classified(error, configuration))
         yield replace(scored, resources=run.cost())
 
-    def _limit(self, folds: int) -> float | None:
+    def _limit(self, partition: int, folds: int) -> float | None:
         """Seconds that so many folds may take."""
         limit = self.assignment.fit_seconds
-        return None if limit is None else limit * max(1.0, folds / len(self.partitions[0]))
+        if limit is None:
+            return None
+        dearer = self.assignment.fresh_dearer if partition else 1.0
+        return limit * dearer * max(1.0, folds / len(self.partitions[0]))
 
     def _classified(self, error: BaseException, configuration: Configuration) -> Failure:
         """What the model, or the user's metric, raised."""

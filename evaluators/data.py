@@ -245,11 +245,11 @@ def _finished(
         each = "" if dataset.regression else ", two a class"
         raise DataError(f"{where}: rows = {rows} is too few; at least {least}{each}")
     part = dataset.take(draw(dataset, rows, seed, hashes).rows)
-    floor = _floor_warning(dataset, part)
+    floor = floor_warning(dataset, part)
     return replace(part, warnings=(*dataset.warnings, *floor), source=dataset.source)
 
 
-def _floor_warning(whole: Dataset, part: Dataset) -> tuple[Warned, ...]:
+def floor_warning(whole: Dataset, part: Dataset) -> tuple[Warned, ...]:
     """A word where the floor made the rarest class more frequent than it is."""
     if whole.regression:
         return ()
@@ -263,8 +263,8 @@ def _floor_warning(whole: Dataset, part: Dataset) -> tuple[Warned, ...]:
         Warned(
             "minority_floor",
             f"the part of {part.rows} rows has {after:.2%} of class {whole.classes[rarest]!r} "
-            f"where the whole has {before:.2%}, to keep enough of it: scores that depend on the "
-            f"share differ from the whole's",
+            f"where the whole has {before:.2%}, to keep enough of it: scores on the part that "
+            f"depend on the share differ from the whole's",
             after,
         ),
     )

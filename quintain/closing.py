@@ -53,11 +53,10 @@ def _note_doubts(prepared: "Prepared", store: Records, lease: Lease) -> None:
         Contender(each.name, each.search_folds, each.fresh_folds) for each in view.finals.finalists
     ]
     baseline = math.nan if view.baseline is None else view.baseline.score
-    doubts = (
-        *within_noise_of_baseline(found.score, low, high, baseline, direction),
-        *optimism_large(best.score, found.score, low, high, direction),
-        *winner_unstable(contenders, direction, tested_share(prepared.splits)),
-    )
+    doubts = within_noise_of_baseline(found.score, low, high, baseline, direction)
+    if prepared.part is None:  # on a part scores, and who leads, differ for want of rows as well
+        doubts += optimism_large(best.score, found.score, low, high, direction)
+        doubts += winner_unstable(contenders, direction, tested_share(prepared.splits))
     store.append(
         lease.sweep, [Entry("warning", time.time(), asdict(each)) for each in doubts], lease
     )
@@ -77,7 +76,7 @@ def _note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
         if entry.body["state"] == "completed" and not entry.body.get("infeasible")
     ]
     pruned = any(entry.body["state"] == "pruned" for entry in ended)
-    cells = len(completed) * prepared.dataset.rows * prepared.plan.repeats
+    cells = len(completed) * prepared.rows_searched * prepared.plan.repeats
     whole = len(completed) > 1 and all(entry.body.get("oof") for entry in completed)
     grouped = prepared.dataset.groups is not None
     if pruned or grouped or not whole or cells > MOST_CELLS:

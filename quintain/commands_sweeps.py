@@ -56,11 +56,12 @@ def run(
 
         with stdout_kept(as_json):
             prepared = prepare(read_spec(spec))
-        rows, warnings = prepared.dataset.rows, [asdict(each) for each in prepared.warnings]
+        rows, warnings = prepared.rows_searched, [asdict(each) for each in prepared.warnings]
         if as_json:
             click.echo(json.dumps({"valid": True, "rows": rows, "warnings": warnings}))
             return
-        click.echo(f"{spec} is fine: {rows} rows to search")
+        more = f" of {prepared.dataset.rows}, finalists on all" if prepared.part else ""
+        click.echo(f"{spec} is fine: {rows} rows{more} to search")
         for each in prepared.warnings:
             click.echo(f"warning {each.code}: {each.message}")
         return

@@ -48,7 +48,7 @@ def search(
     _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
     before = read_view(store, sweep_id)
     sweep = Sweep(
-        prepared.policy(slots, final_rules(prepared) if fresh else None, machine.nodes),
+        prepared.policy(slots, final_rules(prepared, fresh) if fresh else None, machine.nodes),
         _strategy(prepared, store.header(sweep_id), entries),
         entries, started_at=time.time(), earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
     )  # fmt: skip
@@ -125,7 +125,9 @@ def _open_record(
     }  # fmt: skip
     opening = [Entry("state", now, state)]
     if not any(entry.kind == "baseline" for entry in entries):
-        opening.append(Entry("baseline", now, asdict(prepared.baseline)))
+        constant, on_part = prepared.baseline, prepared.searched_baseline
+        body = asdict(constant) | ({} if on_part is None else {"searched": asdict(on_part)})
+        opening.append(Entry("baseline", now, body))
         opening += [
             Entry("warning", now, asdict(warned)) for warned in (*prepared.warnings, *fresh_warned)
         ]

@@ -1,5 +1,9 @@
-"""Partitions never drawn on this data: one to choose among finalists by, one for the estimate."""
+"""Partitions never drawn on this data: one to choose among finalists by, one for the estimate.
 
+They are of all development rows, also where a part of them is searched.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,7 +44,10 @@ def fresh_partitions(
     return made, []
 
 
-def final_rules(prepared: "Prepared") -> FinalRules:
-    """What finalists are scored on, in numbers."""
-    repeats = prepared.plan.repeats
-    return FinalRules(len(prepared.splits) // repeats, repeats, tested_share(prepared.splits))
+def final_rules(prepared: "Prepared", fresh: Sequence[Sequence[Split]]) -> FinalRules:
+    """What finalists are scored on, in numbers. ``fresh``: the partitions for it."""
+    repeats, part = prepared.plan.repeats, prepared.part
+    folds = len(prepared.splits) // repeats
+    if part is None:
+        return FinalRules(folds, repeats, tested_share(prepared.splits))
+    return FinalRules(folds, repeats, tested_share(fresh[0]), part.dearer)

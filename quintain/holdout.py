@@ -56,7 +56,7 @@ def look(sweep: str, why: str, data: Any = None, *, records: str | None = None) 
         _refuse_at_the_budget(store, view.id, digest, names, spec.holdout.looks)
         prepared = prepare(spec, data, store, view.header)
         must_be_the_same(view.id, view.header, prepared)
-        test, submission = _submission(prepared, winner)
+        test, submission = _submission(prepared, winner, view.threshold)
         told = {
             "sweep": view.id, "trial": None if winner.trial < 0 else winner.trial,
             "model": winner.model, "params": dict(winner.params),
@@ -180,14 +180,16 @@ def _refuse_at_the_budget(store: Records, sweep: str, digest: str, names: str, l
         )
 
 
-def _submission(prepared: "Prepared", winner: "TrialView") -> "tuple[LockedRows, Submission]":
+def _submission(
+    prepared: "Prepared", winner: "TrialView", threshold: float | None
+) -> "tuple[LockedRows, Submission]":
     """The locked rows by sorted identity, and what the refitted winner says of them."""
     from evaluators.types import Configuration
 
     test, locked = _test_rows(prepared)
     found = Configuration(winner.model, winner.params)
     try:
-        return test, submit(prepared.assignment, prepared.dataset, locked, found, winner.threshold)
+        return test, submit(prepared.assignment, prepared.dataset, locked, found, threshold)
     except QuintainError as error:
         raise QuintainError(
             f"the winner cannot be refitted, so no look was taken: {error}"

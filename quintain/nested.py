@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cluster.runner import Machine, Runner
-from evaluators.baseline import baseline
 from evaluators.crossval import Evaluator
 from evaluators.errors import QuintainError, SplitError
 from evaluators.estimate import estimate_interval
@@ -23,6 +22,7 @@ from evaluators.out_of_fold import OutOfFold, from_file
 from evaluators.splits import make_splits
 from evaluators.types import Configuration, FoldResult, Outcome, Split
 from quintain.driving import Watcher, search
+from quintain.part import baselines, folds_of, part_within
 from search.entries import Entry, SweepState
 from search.records import Lease, Records
 from search.view import read_view
@@ -97,11 +97,13 @@ def inner(prepared: "Prepared", split: Split, number: int) -> "Prepared":
     """The same sweep on an outer fold's training rows, with folds of its own."""
     rows = prepared.dataset.take(split.train)
     plan = replace(prepared.plan, seed=prepared.plan.seed + number + 1)
-    splits, warned = make_splits(plan, rows)
-    metrics = prepared.assignment.metrics
+    part, task = part_within(prepared.part, rows), prepared.assignment
+    splits, warned = folds_of(plan, rows, part)
+    constant, on_part = baselines(task.metrics, rows, plan, splits, part, task.tune)
     return replace(
-        prepared, dataset=rows, plan=plan, splits=splits, warnings=warned,
-        baseline=baseline(metrics, rows, splits),
+        prepared, dataset=rows, plan=plan, splits=splits, warnings=warned, baseline=constant,
+        part=part, searched_baseline=on_part,
+        assignment=replace(task, fresh_dearer=1.0 if part is None else part.dearer),
     )  # fmt: skip
 
 
@@ -122,7 +124,8 @@ def _score_outer(
     Raises:
         QuintainError: the winner could not be fitted on all of the training rows.
     """
-    best = read_view(store, name).best
+    inside = read_view(store, name)
+    best = inside.best
     if best is None:
         raise QuintainError(f"{name} has no winner, so there is nothing to estimate")
     unlimited = replace(prepared.assignment, fit_seconds=None, keep_oof=False)
@@ -134,7 +137,7 @@ def _score_outer(
         why = last.failure.reason if isinstance(last, Outcome) and last.failure else "unknown"
         raise QuintainError(f"the winner of {name} failed on the outer fold's rows: {why}")
     if prepared.assignment.tuned_objective:  # frozen on the inner folds
-        fold = replace(fold, cut=best.threshold)
+        fold = replace(fold, cut=inside.threshold)
     folder = store.folder / lease.sweep
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"outer-{number}.oof").write_bytes(encode([split], [fold]))

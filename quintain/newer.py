@@ -16,8 +16,8 @@ from evaluators.reading import listed
 from evaluators.subsample import draw
 from evaluators.types import Dataset
 from quintain.growth import surplus
-from quintain.locking import divide
-from quintain.prepare import Prepared, prepare, read_data
+from quintain.part import searched_before_hold_out
+from quintain.prepare import Prepared, prepare
 from search.records import Records
 from search.spec import Spec, read_spec
 from search.view import SweepView
@@ -123,17 +123,13 @@ def _refuse_another(view: SweepView, prepared: Prepared) -> None:
         )
 
 
-def new_rows(
-    view: SweepView, prepared: Prepared, known: Hashes, given: Any, store: Records
-) -> NewRows:
+def new_rows(view: SweepView, prepared: Prepared, known: Hashes) -> NewRows:
     """The newer table by rows.
 
     Args:
         view: of the sweep.
         prepared: what is to go on, on the newer table.
         known: rows of the table that the sweep had, sorted.
-        given: the newer table where it is no file.
-        store: whose hold-outs are kept back.
 
     Raises:
         DataError: no row is new, or none is old.
@@ -149,12 +145,13 @@ def new_rows(
         )
     if not new:
         raise DataError(f"{where} has no row that {view.id} did not have: there is nothing new")
-    data = _whole(prepared, given, store)
+    data = prepared.dataset
     assert data.identity is not None
     later = surplus(data.identity, known)
     training, fresh = data.take(np.flatnonzero(~later)), data.take(np.flatnonzero(later))
     assert training.identity is not None
-    if prepared.spec.data.rows is not None:  # as many as were searched
+    if prepared.spec.data.rows is not None and searched_before_hold_out(view.header):
+        # its claim is of models that learnt from so many
         training = training.take(draw(training, int(view.header["rows_searched"])).rows)
     locked = prepared.division.locked
     taken = 0
@@ -163,13 +160,3 @@ def new_rows(
         taken = int(surplus(locked.identity, known).sum())
     repeated = int(np.isin(data.identity[later], known).sum())
     return NewRows(training, fresh, new, gone, taken, repeated)
-
-
-def _whole(prepared: Prepared, given: Any, store: Records) -> Dataset:
-    """All rows that may be searched, also those that ``data.rows`` leaves out."""
-    spec = prepared.spec
-    if spec.data.rows is None:
-        return prepared.dataset
-    whole = spec.model_copy(update={"data": spec.data.model_copy(update={"rows": None})})
-    grown_from = prepared.division.grown_from
-    return divide(whole, read_data(whole, given), store, grown_from=grown_from).development

@@ -12,7 +12,8 @@ def lines(planned: Planned) -> list[str]:
     plan, demand = planned.plan, planned.demand
     return [
         f"{planned.spec.name}: {demand.trials} trials x {demand.folds * demand.repeats} folds on "
-        f"{demand.rows:,} rows",
+        f"{demand.rows:,} rows"
+        + ("" if demand.all_rows is None else f", finalists on {demand.all_rows:,}"),
         f"ends in {span(plan.p50_s)} as likely as not, in {span(plan.p90_s)} nine times in ten",
         f"{_slots(planned)} at the same time (cores allow {plan.by_cores}, memory "
         f"{plan.by_memory})",

@@ -80,6 +80,7 @@ class Planned:
             "worker_mb": plan.worker_mb,
             "nodes": [{"cores": node.cores, "memory_mb": node.memory_mb} for node in nodes],
             "rows": self.demand.rows,
+            "all_rows": self.demand.rows_held,
             "folds": self.demand.folds,
             "trials": self.demand.trials,
             "per_model": {each.model: self._model(each) for each in self.piloted},
@@ -212,12 +213,13 @@ def _demand(prepared: Prepared, costs: Sequence[ModelCost]) -> Demand:
     ray = one_trial * trials >= LOCAL_BELOW_S
     outer = 1 + (len(splits) // repeats) * spec.evaluate.nested  # a search in each outer fold
     return Demand(
-        rows=data.rows, folds=len(splits) // repeats, trials=trials * outer,
-        train_share=train / data.rows, repeats=repeats,
+        rows=prepared.rows_searched, folds=len(splits) // repeats, trials=trials * outer,
+        train_share=train / prepared.rows_searched, repeats=repeats,
         threads=spec.resources.cpus_per_trial, most_slots=None if asked == "auto" else int(asked),
         timeout_s=spec.search.timeout, learns=spec.search.sampler == "tpe",
         data_row_mb=data.values[:1].nbytes / MB, start_s=4.0 + RAY_START_S * ray,
         driver_mb=memory_watch().look().own / MB + RAY_MB * ray,
+        all_rows=None if prepared.part is None else data.rows,
     )  # fmt: skip
 
 
@@ -235,11 +237,11 @@ def _refuse_impossible(costs: Sequence[ModelCost], demand: Demand, limits: Limit
             f"({one_fit:.2g} s); the smallest that would do: {np.ceil(one):.0f}s for one trial, "
             f"{np.ceil(every):.0f}s for all {demand.trials}"
         )
-    few = replace(demand, rows=min(FEWEST_ROWS, demand.rows))
+    few = demand.with_table(min(FEWEST_ROWS, demand.rows_held))
     least, needed = least_memory_mb(costs, few), least_memory_mb(costs, demand)
     if memory_mb < least:
         raise PlanError(
             f"{memory_mb:.0f}M of memory is less than driver and one worker need whatever the "
             f"rows ({np.ceil(least):.0f}M, a tenth of it left to the system); the smallest that "
-            f"would do for all {demand.rows} rows: {np.ceil(needed):.0f}M"
+            f"would do for all {demand.rows_held} rows: {np.ceil(needed):.0f}M"
         )

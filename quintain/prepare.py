@@ -5,17 +5,12 @@ Whatever can be refused is refused here, before anything is written.
 
 import hashlib
 import os
-import platform
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from evaluators.baseline import Baseline, baseline
+from evaluators.baseline import Baseline
 from evaluators.crossval import Assignment
 from evaluators.data import load
 from evaluators.errors import QuintainError
@@ -23,11 +18,19 @@ from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
 from evaluators.resampling import Resampling, weightless
 from evaluators.scoring import check_output
-from evaluators.splits import SplitPlan, make_splits, natural_splitter
+from evaluators.splits import SplitPlan, natural_splitter
 from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, ScoreKind, Split, Warned
+from quintain.hardware import machine
 from quintain.locking import Division, divide
 from quintain.measures import Measures, measures
+from quintain.part import (
+    SearchedPart,
+    baselines,
+    folds_of,
+    searched_before_hold_out,
+    searched_part,
+)
 from quintain.tasks import misplaced, seems_regression, settled
 from search.errors import SpecError
 from search.policy import FinalRules, Policy, StopRules
@@ -36,12 +39,15 @@ from search.room import Node
 from search.space import Choice, Space
 from search.spec import Spec, folds_key, read_spec, space_of
 
-LIBRARIES = ("quintain", "ray", "optuna", "scikit-learn", "xgboost", "pandas", "numpy")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A sweep that can start. ``dataset`` holds the development rows only."""
+    """A sweep that can start.
+
+    ``dataset`` holds all development rows and no others. ``part`` are those searched on, None for
+    all; ``splits`` lie in it. ``baseline`` is on all of them, ``searched_baseline`` on the part's
+    folds, None where that is the same.
+    """
 
     spec: Spec
     space: Space
@@ -52,6 +58,13 @@ class Prepared:
     assignment: Assignment
     baseline: Baseline
     warnings: tuple[Warned, ...]
+    part: SearchedPart | None = None
+    searched_baseline: Baseline | None = None
+
+    @property
+    def rows_searched(self) -> int:
+        """Rows that trials are scored on; the finalists' are all of ``dataset``."""
+        return self.dataset.rows if self.part is None else len(self.part.rows)
 
     @property
     def objective(self) -> Metric:
@@ -60,7 +73,7 @@ class Prepared:
 
     @property
     def positive_share(self) -> float | None:
-        """Share of the positive class among the rows searched; None if not binary."""
+        """Share of the positive class among the development rows; None if not binary."""
         return float(self.dataset.target.mean()) if self.dataset.binary else None
 
     @property
@@ -119,7 +132,8 @@ class Prepared:
             "positive_share": self.positive_share,
             "classes": list(data.classes),
             "columns": [column.name for column in data.columns],
-            "rows_searched": data.rows,
+            "rows_searched": self.rows_searched,
+            "part": None if self.part is None else self.part.header,
             "fingerprint": data.fingerprint,
             "table": data.table,
             "folds": len(self.splits) // spec.evaluate.repeats,
@@ -151,36 +165,47 @@ def prepare(
         header: of the sweep, where it is there already, see ``quintain.locking.divide``.
         grown_from: the table of the sweep that this one is to continue, see there too.
     """
-    spec, recipes, whole, measured = _resolved(spec, data)
+    earlier = searched_before_hold_out(header)
+    spec, recipes, whole, measured = _resolved(spec, data, earlier)
     division = divide(spec, whole, store, header, grown_from)
     dataset = division.development
     _check_weights(spec, recipes, dataset)
     _check_outputs(measured, recipes, dataset)
     plan = _plan(spec, dataset)
-    splits, split_warnings = make_splits(plan, dataset)
+    rows = None if earlier else spec.data.rows
+    part = searched_part(rows, dataset, plan, division.rows_locked, header)
+    splits, split_warnings = folds_of(plan, dataset, part)
     metrics = measured.metrics
-    constant = baseline(metrics, dataset, splits, measured.tune)
+    constant, on_part = baselines(metrics, dataset, plan, splits, part, measured.tune)
     suspected = suspicions(dataset, metrics[0], constant.scores[metrics[0].name])
+    of_part = () if part is None else part.warnings(dataset)
     resources = spec.resources
     assignment = Assignment(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
         fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
         tuned_objective=measured.tuned_objective,
+        fresh_dearer=1.0 if part is None else part.dearer,
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,
         constant,
-        (*dataset.warnings, *division.warnings, *split_warnings, *suspected, *_grid_warnings(spec)),
+        (
+            *dataset.warnings, *division.warnings, *of_part, *split_warnings, *suspected,
+            *_grid_warnings(spec),
+        ),
+        part, on_part,
     )  # fmt: skip
 
 
-def _resolved(spec: Spec, data: Any) -> tuple[Spec, dict[str, ModelRecipe], Dataset, Measures]:
+def _resolved(
+    spec: Spec, data: Any, part_only: bool
+) -> tuple[Spec, dict[str, ModelRecipe], Dataset, Measures]:
     """The spec as the target settles it, models, rows, metrics; all problems are told together."""
     problems: list[str] = []
     recipes: dict[str, ModelRecipe] = {}
     measured = Measures(())
     try:
-        whole = read_data(spec, data)
+        whole = read_data(spec, data, part_only)
     except QuintainError as error:
         try:
             _recipes(spec, seems_regression(spec))
@@ -224,13 +249,16 @@ def spec_of(header: Mapping[str, Any]) -> Spec:
     return spec
 
 
-def read_data(spec: Spec, data: Any = None) -> Dataset:
-    """The whole table the spec names, hold-out included."""
+def read_data(spec: Spec, data: Any, part_only: bool) -> Dataset:
+    """The whole table the spec names, hold-out included; ``part_only``: the part of it that is
+    searched, as earlier versions took it.
+    """
     part = spec.data
     return load(
         part.source if data is None else data, part.target, positive=part.positive,
         drop=tuple(part.drop), group_column=part.group_column, time_column=part.time_column,
-        weight_column=part.weight_column, folder=spec.folder, rows=part.rows, task=part.task,
+        weight_column=part.weight_column, folder=spec.folder,
+        rows=part.rows if part_only else None, task=part.task,
     )  # fmt: skip
 
 
@@ -308,16 +336,3 @@ def _recipes(spec: Spec, regression: bool) -> dict[str, ModelRecipe]:
     if problems:
         raise SpecError(problems)
     return recipes
-
-
-def machine() -> dict[str, Any]:
-    """The machine of the driver, and the versions that scores depend on."""
-    return {
-        "host": socket.gethostname(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cpus": psutil.cpu_count(),
-        "memory_mb": psutil.virtual_memory().total / 2**20,
-        "versions": {name: version(name) for name in LIBRARIES},
-        "folder": str(Path.cwd()),
-    }

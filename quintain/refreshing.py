@@ -16,6 +16,7 @@ from search.bodies import plain
 from search.entries import Entry
 from search.records import Records
 from search.view import SweepView, read_view
+from search.view_finals import FinalistView
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when there is something to score
     from evaluators.fingerprint import Hashes
@@ -141,7 +142,7 @@ def _compared(
     prepared, given = prepare_newer(view, data, store)
     code = prepared.code | dict(view.header.get("code") or {})  # its data may come of new code
     refuse_other_code(view.id, {"code": code}, prepared)
-    rows = new_rows(view, prepared, known, given, store)
+    rows = new_rows(view, prepared, known)
     finalists = [_scored(prepared, rows, each) for each in _finalists(view)]
     return prepared, given, _told(view, prepared, rows, finalists), finalists
 
@@ -169,16 +170,24 @@ def _finalists(view: SweepView) -> list[_Finalist]:
     """Those that were compared, the winner first; the best trial where none were."""
     best, trials = view.best, {each.trial: each for each in view.trials}
     assert best is not None  # refused before
+    on_all = view.finals.part is not None
+
+    def cut(each: FinalistView) -> float | None:
+        """Tuned on the folds searched on; of a part of the rows in the finals, which had all."""
+        if each.trial is None or (on_all and each.threshold is not None):
+            return each.threshold
+        return trials[each.trial].threshold
+
     found = [
         _Finalist(
             each.trial, each.model, each.params, each.won,
-            each.threshold if each.trial is None else trials[each.trial].threshold,
+            view.threshold if each.won else cut(each),
         )
         for each in view.finals.finalists
     ]  # fmt: skip
     if not any(each.won for each in found):
         number = None if best.trial < 0 else best.trial
-        found = [_Finalist(number, best.model, best.params, True, best.threshold)]
+        found = [_Finalist(number, best.model, best.params, True, view.threshold)]
     return sorted(found, key=lambda each: not each.won)
 
 

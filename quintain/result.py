@@ -95,7 +95,7 @@ class Result:
         return self.view.to_json()
 
     def fit(self) -> "FittedModel":
-        """The winner, refitted on all rows that were searched, hold-out excluded.
+        """The winner, refitted on all rows but the hold-out, also where a part was searched.
 
         Its labels are cut at the tuned threshold where the sweep ranks by one, else at the spec's
         number or one half.
@@ -114,7 +114,7 @@ class Result:
             raise QuintainError(f"the data of {self.sweep} has changed since it was searched")
         configuration = Configuration(best.model, best.params)
         task = self._prepared.assignment
-        cut = best.threshold if task.tuned_objective else None
+        cut = self.view.threshold if task.tuned_objective else None
         return refit(task, self._prepared.dataset, configuration, threshold=cut)
 
     def _best(self) -> TrialView:

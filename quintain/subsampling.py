@@ -105,8 +105,8 @@ def subsample(
 ) -> Subsample:
     """Draw, judge, draw anew where a test fails, and write the rows.
 
-    With ``seed`` and no redraw these are the rows that ``[data] rows`` of a spec with the same
-    columns searches (there the seed is 0).
+    With ``seed`` 0 these are the rows that ``[data] rows`` of a spec with the same columns and no
+    hold-out searches.
 
     Args:
         data: what ``[data] source`` may be; paths are relative to the working directory.
@@ -126,9 +126,9 @@ def subsample(
     here = Path.cwd()
     dataset = load(data, target, group_column=group_column, time_column=time_column, folder=here)
     _refuse_size(dataset, rows, data)
-    redraws, part, tests = _drawn(dataset, rows, seed)
+    redraws, part, tests = drawn(dataset, rows, seed)
     passed = all(check.passed for check in tests)
-    enough = None if passed else _enough(dataset, rows, seed)
+    enough = None if passed else enough_rows(dataset, rows, seed)
     if output is not None:
         _write(data, target, part, dataset.rows, output)
     kept = seed + redraws if passed else seed
@@ -136,7 +136,7 @@ def subsample(
     return Subsample(part, dataset.rows, dataset.classes, kept, redraws, tests, enough, written)
 
 
-def _drawn(dataset: Dataset, rows: int, seed: int) -> tuple[int, Part, tuple[Check, ...]]:
+def drawn(dataset: Dataset, rows: int, seed: int) -> tuple[int, Part, tuple[Check, ...]]:
     """How many redraws, and the draw that passed; the first one where none does."""
     first = None
     for redraws in range(REDRAWS + 1):
@@ -149,7 +149,7 @@ def _drawn(dataset: Dataset, rows: int, seed: int) -> tuple[int, Part, tuple[Che
     return REDRAWS, *first
 
 
-def _enough(dataset: Dataset, rows: int, seed: int) -> int | None:
+def enough_rows(dataset: Dataset, rows: int, seed: int) -> int | None:
     """The first of twice, four times, ... as many rows whose draw passes; None below all rows."""
     while (rows := 2 * rows) < dataset.rows:
         if all(check.passed for check in judge(dataset, draw(dataset, rows, seed))):

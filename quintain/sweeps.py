@@ -186,6 +186,12 @@ def must_be_the_same(sweep_id: str, header: Mapping[str, Any], prepared: "Prepar
             f"the hold-out of {sweep_id} is not the one it locked when it began: its test rows "
             "have changed; start a new sweep with quintain run"
         )
+    drawn = None if prepared.part is None else prepared.part.digest
+    if (header.get("part") or {}).get("digest") != drawn:
+        raise DataError(
+            f"data.rows draws another part of the rows than {sweep_id} has searched: other rows "
+            "are locked now, or quintain is of another version; start a new sweep with quintain run"
+        )
     refuse_other_code(sweep_id, header, prepared)
 
 

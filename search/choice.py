@@ -1,5 +1,8 @@
 """Which finalist wins: the best mean of the search's and the fresh folds, of equals the cheaper.
 
+Where a part of the rows was searched, fresh folds alone decide: they have all rows, and a model
+that is best with few need not be with many.
+
 Two finalists are equal when the mean of their paired fold differences is within one standard error
 of zero, the error being that of the corrected resampled t statistic (Nadeau & Bengio 2003):
 ``sqrt(var(d) * (1 / J + n_test / n_train))`` over J folds. The plain error of the mean would call
@@ -9,7 +12,7 @@ far too many differences real, since the folds' training rows overlap.
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search.policy import Direction
 
@@ -52,16 +55,21 @@ class Choice:
 
 
 def choose(
-    finalists: Sequence[Judged], direction: Direction, test_share: float, *, by_cost: bool = True
-) -> Choice:
+    finalists: Sequence[Judged], direction: Direction, test_share: float, *, by_cost: bool = True,
+    fresh_only: bool = False,
+) -> Choice:  # fmt: skip
     """The finalist to recommend. ``test_share`` is n_test / n_train of a fold.
 
-    ``by_cost=False``: the best mean wins, whatever it costs (measured seconds decide nothing in a
-    deterministic sweep).
+    ``by_cost=False``: the best score wins, whatever it costs (measured seconds decide nothing in a
+    deterministic sweep). ``fresh_only``: that of the fresh folds counts, not the mean of both.
     """
     sign = 1.0 if direction == "maximize" else -1.0
+    what = "mean of search and fresh folds"
+    if fresh_only:
+        what = "score on fresh folds of all rows"
+        finalists = [replace(each, search=each.fresh, search_folds=()) for each in finalists]
     top = max(finalists, key=lambda each: (sign * each.mean, -each.candidate))
-    led = f"{top.name} has the best mean of search and fresh folds, {top.mean:.4f}"
+    led = f"{top.name} has the best {what}, {top.mean:.4f}"
     if not by_cost:
         return Choice(top.candidate, led)
     equal = [each for each in finalists if _equal(top, each, test_share)]

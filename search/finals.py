@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluators.types import Configuration, Failure, Outcome
 from search.bodies import number
-from search.choice import Choice, Judged, choose
+from search.choice import Choice, choose
 from search.constraints import broken
 from search.entries import Entry
 from search.events import (
@@ -26,7 +26,18 @@ from search.events import (
     Record,
     SlotFreed,
 )
-from search.finals_plan import CHOICE, ESTIMATE, SEARCH, Candidate, Job, Plan, plan_of, within
+from search.finals_plan import (
+    CHOICE,
+    ESTIMATE,
+    SEARCH,
+    Candidate,
+    Job,
+    Plan,
+    judgeable,
+    plan_of,
+    plan_on_more_rows,
+    within,
+)
 from search.flights import Flight, ended_body
 from search.losses import judged
 from search.policy import FALSE_STARTS_ALLOWED, FINALS_SHARE, Policy
@@ -75,10 +86,11 @@ class Finals:
         completed = [trial for trial in trials if trial.state == "completed"]
         scored = [trial for trial in completed if not trial.infeasible]
         ranked = sorted(scored, key=lambda t: (sign * (t.score or 0.0), t.wall_s, t.number))
-        plan = plan_of(int(FINALS_SHARE * trials.ended * rules.repeats), rules.repeats)
+        units = int(FINALS_SHARE * trials.ended * rules.repeats)
+        plan = plan_on_more_rows(units) if rules.on_more_rows else plan_of(units, rules.repeats)
         if left_s is not None:
-            walls = [trial.wall_s / rules.repeats for trial in ranked]
-            plan = within(plan, left_s, walls, policy.slots, rules.repeats)
+            walls = [trial.wall_s * rules.dearer / rules.repeats for trial in ranked]
+            plan = within(plan, left_s, walls, policy.slots, rules.repeats / rules.dearer)
         chosen = [Candidate.of(trial) for trial in ranked[: plan.finalists]]
         default = Candidate(None, chosen[0].model, {})
         if plan.default and all(each.params or each.model != default.model for each in chosen):
@@ -154,7 +166,10 @@ class Finals:
             return []
         job = self.jobs[place]
         candidate, queue = self.candidates[job.candidate], self._queue
-        size = queue.room.take(queue.needs(candidate.model, job.memory_mb))
+        needed = queue.needs(candidate.model, job.memory_mb)
+        if job.partition != SEARCH and self.policy.finals is not None and not job.memory_mb:
+            needed *= self.policy.finals.dearer  # more rows take more memory
+        size = queue.room.take(needed)
         if size is None:
             return []
         configuration = Configuration(candidate.model, candidate.params)
@@ -221,11 +236,15 @@ class Finals:
         return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
 
     def _limit(self, job: Job) -> float | None:
-        """The trial's limit, in proportion where a job has more folds than a trial."""
+        """The trial's limit, in proportion where a job has more folds than a trial, or more rows.
+
+        As ``evaluators.crossval.Evaluator`` has it.
+        """
         limit, rules = self.policy.trial_timeout_s, self.policy.finals
         if limit is None or rules is None:
             return limit
-        return limit * max(1.0, (job.folds or 0) / (rules.folds * rules.repeats))
+        dearer = 1.0 if job.partition == SEARCH else rules.dearer
+        return limit * dearer * max(1.0, (job.folds or 0) / (rules.folds * rules.repeats))
 
     def _grown(self, job: Job, flight: Flight) -> bool:
         """Give a job that ran out of memory the next class, with fewer neighbours, once."""
@@ -302,32 +321,18 @@ class Finals:
         self.jobs.append(Job(winner, ESTIMATE, self.plan.repeats * rules.folds))
 
     def _choice(self) -> Choice:
-        """Among the finalists that could be scored.
-
-        Constraints hold on the folds searched on, for the defaults as for every trial: a finalist
-        that passed there does not drop out because the machine was busy later.
-        """
+        """Among the finalists that could be scored."""
         rules = self.policy.finals
         assert rules is not None, "a sweep with finalists has rules for them"
         if len(self.candidates) == 1:
             return Choice(0, f"{self.candidates[0].name} has the best selection score")
-        scored = []
-        for place, candidate in enumerate(self.candidates):
-            jobs = {job.partition: job for job in self.jobs if job.candidate == place}
-            if all(job.state == "completed" for job in jobs.values()):
-                fresh, own = jobs[CHOICE], jobs.get(SEARCH)
-                if own is not None and own.infeasible:
-                    continue
-                search = candidate.score if own is None else own.score
-                folds = candidate.folds if own is None else own.by_fold
-                scored.append(
-                    Judged(
-                        place, candidate.name, search, fresh.score, folds, fresh.by_fold,
-                        fresh.cpu_s,
-                    )
-                )  # fmt: skip
+        scored = judgeable(self.candidates, self.jobs, on_more_rows=rules.on_more_rows)
         if not scored:
-            return Choice(0, "no finalist could be scored on fresh folds: the best of the search")
+            why = "no finalist could be scored on fresh folds"
+            if rules.on_more_rows and any(job.infeasible for job in self.jobs):
+                why = "on all rows no finalist keeps to search.constraints"
+            return Choice(0, f"{why}: the best of the search")
         return choose(
-            scored, self.policy.direction, rules.test_share, by_cost=not self.policy.deterministic
-        )
+            scored, self.policy.direction, rules.test_share,
+            by_cost=not self.policy.deterministic, fresh_only=rules.on_more_rows,
+        )  # fmt: skip

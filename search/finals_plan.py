@@ -6,12 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from search.bodies import number
+from search.choice import Judged
 from search.trials import Trial
 
 #: Partitions by number: searched on, for the choice among finalists, for the estimate alone.
 SEARCH, CHOICE, ESTIMATE = 0, 1, 2
 
 MOST_FINALISTS = 5
+#: Where a part of the rows is searched, so many meet on all of them at least: the best on a part
+#: need not be the best on the whole.
+FEWEST_ON_MORE_ROWS = 3
 #: Times the winner's partition is dealt anew at most; more would narrow the interval no further.
 MOST_REPEATS = 5
 
@@ -50,15 +54,28 @@ def plan_of(units: int, deals: int) -> Plan:
     return Plan(2 + more, default, 1 + again)
 
 
-def within(plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: int) -> Plan:
+def plan_on_more_rows(units: int) -> Plan:
+    """The same where a part of the rows is searched, in evaluations on all of them.
+
+    In this order: the estimate, ``FEWEST_ON_MORE_ROWS`` finalists, the default configuration, more
+    finalists. The estimate has one deal: each of them costs as much as many trials.
+    """
+    left = max(0, units - 1 - FEWEST_ON_MORE_ROWS)
+    default = left >= 1  # the part's folds cost next to nothing
+    more = min(MOST_FINALISTS - FEWEST_ON_MORE_ROWS, left - default)
+    return Plan(FEWEST_ON_MORE_ROWS + more, default)
+
+
+def within(plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: float) -> Plan:
     """The plan cut down until it should end in so many seconds; never below one estimate.
 
-    ``walls``: wall seconds of the finalists on one deal of all folds, the best first; ``deals``: of
-    the partition searched on.
+    ``walls``: wall seconds of the finalists on one fresh deal of all folds, the best first;
+    ``deals``: what the partition searched on takes, in fresh deals.
     """
 
     def takes(plan: Plan) -> float:
-        jobs = [*walls[: plan.finalists], *([walls[0]] * (1 + deals) * plan.default)]
+        default = [walls[0], walls[0] * deals] if plan.default else []
+        jobs = [*walls[: plan.finalists], *default]
         choosing = max(max(jobs), sum(jobs) / slots) if len(jobs) > 1 else 0.0
         return choosing + plan.repeats * walls[0]
 
@@ -128,3 +145,28 @@ class Job:
     def done(self) -> bool:
         """Whether it has its verdict."""
         return self.state in ("completed", "failed")
+
+
+def judgeable(
+    candidates: Sequence[Candidate], jobs: Sequence[Job], *, on_more_rows: bool
+) -> list[Judged]:
+    """The finalists that were scored on all they had to be, and may win.
+
+    Constraints hold on the folds searched on, for the defaults as for every trial: a finalist that
+    passed there does not drop out because the machine was busy later. On more rows than were
+    searched it does: it takes more memory and time there, and that is what will be used.
+    """
+    found = []
+    for place, candidate in enumerate(candidates):
+        own_jobs = {job.partition: job for job in jobs if job.candidate == place}
+        if not all(job.state == "completed" for job in own_jobs.values()):
+            continue
+        fresh, own = own_jobs[CHOICE], own_jobs.get(SEARCH)
+        over = own is not None and own.infeasible
+        if over or (on_more_rows and fresh.infeasible):
+            continue
+        score = candidate.score if own is None else own.score
+        folds = candidate.folds if own is None else own.by_fold
+        name, by_fold = candidate.name, fresh.by_fold
+        found.append(Judged(place, name, score, fresh.score, folds, by_fold, fresh.cpu_s))
+    return found

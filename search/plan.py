@@ -14,7 +14,7 @@ import numpy as np
 
 from evaluators.curves import MemoryCurve, Range, TimeCurve
 from evaluators.types import Floats
-from search.finals_plan import plan_of
+from search.finals_plan import plan_of, plan_on_more_rows
 from search.policy import FINALS_SHARE
 from search.room import PLANNABLE, Node, Room
 
@@ -67,8 +67,9 @@ class Demand:
     """What a sweep asks for.
 
     Attributes:
-        rows: searched on.
+        rows: searched on, all or a part of them.
         train_share: of these, how many a fold learns from.
+        all_rows: that finalists and estimate take; None where all are searched on.
         threads: of one fit.
         most_slots: trials at the same time as asked for; None for as many as fit.
         timeout_s: after which the sweep ends by itself, or None.
@@ -92,11 +93,30 @@ class Demand:
     data_row_mb: float = 0.0
     driver_mb: float = 0.0
     start_s: float = 4.0
+    all_rows: int | None = None
 
     @property
     def train_rows(self) -> float:
-        """Rows that a fit learns from."""
+        """Rows that a fit of the search learns from."""
         return self.rows * self.train_share
+
+    @property
+    def rows_held(self) -> int:
+        """Rows that every node has in memory."""
+        return self.rows if self.all_rows is None else self.all_rows
+
+    @property
+    def most_train_rows(self) -> float:
+        """Rows that the largest fit learns from."""
+        return (self.rows_held if self.finals else self.rows) * self.train_share
+
+    def with_rows(self, rows: int) -> "Demand":
+        """The same with a part of the rows searched on; finalists and estimate take all."""
+        return replace(self, rows=rows, all_rows=self.rows_held)
+
+    def with_table(self, rows: int) -> "Demand":
+        """The same on a table of so many rows."""
+        return replace(self, rows=min(rows, self.rows), all_rows=rows if self.all_rows else None)
 
     def with_folds(self, folds: int) -> "Demand":
         """The same with fewer folds, each of which learns from fewer rows."""
@@ -158,8 +178,8 @@ class Limits:
 
 def forecast(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> Plan:
     """What a sweep takes; where no trial fits, the seconds are those of one at a time."""
-    worker_mb = max(cost.peak(demand.train_rows).high for cost in costs)
-    data_mb = demand.data_row_mb * demand.rows
+    worker_mb = max(cost.peak(demand.most_train_rows).high for cost in costs)
+    data_mb = demand.data_row_mb * demand.rows_held
     beside = [data_mb + demand.driver_mb * (place == 0) for place in range(len(limits.nodes))]
     free = tuple(
         Node(node.cores, max(0.0, PLANNABLE * node.memory_mb - held))
@@ -192,11 +212,13 @@ def _seconds(costs: Sequence[ModelCost], demand: Demand, slots: int, seed: int) 
         shares = np.full((DRAWS, len(costs)), 1 / len(costs))
     crowded = CROWDED if slots > 1 else 1.0
     deal_s = (fold_s * shares).sum(axis=1) * demand.folds * crowded
+    more = np.array([_on_all_rows(cost, demand) for cost in costs])
+    fresh_s = (fold_s * more * shares).sum(axis=1) * demand.folds * crowded
     trial_s = deal_s * demand.repeats + TRIAL_OVERHEAD_S
     # at the end of the search slots wait for the last trial
     busy = min(slots, demand.trials)
     search_s = demand.trials * trial_s / busy + 0.5 * trial_s * (busy > 1)
-    total: Floats = demand.start_s + search_s + _finals_deals(demand, busy) * deal_s
+    total: Floats = demand.start_s + search_s + _finals_deals(demand, busy) * fresh_s
     if demand.timeout_s is not None:
         total = np.minimum(total, demand.start_s + demand.timeout_s)
     return total
@@ -218,12 +240,23 @@ def _fold_s(cost: ModelCost, demand: Demand, rng: np.random.Generator) -> Floats
     return fold_s
 
 
+def _on_all_rows(cost: ModelCost, demand: Demand) -> float:
+    """How many times as long a fold of all rows takes as one of the search."""
+    if demand.all_rows is None:
+        return 1.0
+    return cost.fold.at(demand.most_train_rows).value / cost.fold.at(demand.train_rows).value
+
+
 def _finals_deals(demand: Demand, slots: int) -> float:
     """Deals of all folds that follow the search, one after the other (see ``finals_plan``)."""
     if not demand.finals:
         return 0.0
     units = int(FINALS_SHARE * demand.trials * demand.repeats)
-    plan = plan_of(units, demand.repeats)
+    if demand.all_rows is None:
+        plan = plan_of(units, demand.repeats)
+    else:
+        plan = plan_on_more_rows(units)
+        plan = replace(plan, finalists=min(plan.finalists, demand.trials))
     jobs = plan.finalists + (1 + demand.repeats) * plan.default
     choosing = max(1.0, jobs / slots) if jobs > 1 else 0.0
     return choosing + plan.repeats
@@ -232,24 +265,28 @@ def _finals_deals(demand: Demand, slots: int) -> float:
 def cuts(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> list[Cut]:
     """For each of trials, folds and rows, the most of it, all else as asked, that fits.
 
-    Empty where all fits, or where nothing alone would do. Rows are told in two digits, at least
-    ``FEWEST_ROWS``; folds are at least two.
+    Empty where all fits, or where nothing alone would do. "rows" are those searched on (``[data]
+    rows``); where they do not help since finalists take all, "table rows" are a smaller table. Both
+    are told in two digits, at least ``FEWEST_ROWS``; folds are at least two.
     """
     if limits.hold(forecast(costs, demand, limits)):
         return []
     ways: list[tuple[str, int, int, Callable[[int], Demand]]] = [
         ("trials", demand.trials, 1, lambda to: replace(demand, trials=to)),
         ("folds", demand.folds, 2, demand.with_folds),
-        ("rows", demand.rows, FEWEST_ROWS, lambda to: replace(demand, rows=to)),
+        ("rows", demand.rows, FEWEST_ROWS, demand.with_rows),
+        ("table rows", demand.rows_held, FEWEST_ROWS, demand.with_table),
     ]
-    found = []
+    found: list[Cut] = []
     for what, now, least, asked in ways:
+        if what == "table rows" and found and found[-1].what == "rows":
+            break
 
         def fits(to: int, asked: Callable[[int], Demand] = asked) -> bool:
             return limits.hold(forecast(costs, asked(to), limits))
 
         most = _most(fits, least, now)
-        if most is not None and what == "rows":
+        if most is not None and what.endswith("rows"):
             most = max(least, _two_digits(most))
         if most is not None:
             found.append(Cut(what, now, most, forecast(costs, asked(most), limits)))
@@ -278,5 +315,5 @@ def _two_digits(number: int) -> int:
 
 def least_memory_mb(costs: Sequence[ModelCost], demand: Demand) -> float:
     """Memory of a node that holds the driver, the data and one worker."""
-    worker_mb = max(cost.peak(demand.train_rows).high for cost in costs)
-    return (demand.driver_mb + demand.data_row_mb * demand.rows + worker_mb) / PLANNABLE
+    worker_mb = max(cost.peak(demand.most_train_rows).high for cost in costs)
+    return (demand.driver_mb + demand.data_row_mb * demand.rows_held + worker_mb) / PLANNABLE

@@ -42,11 +42,19 @@ class FinalRules:
         folds: of one deal of all rows.
         repeats: deals of the partition that is searched on.
         test_share: test rows over training rows of a fold.
+        dearer: how many times as long a fold of a fresh partition is taken to last as one searched
+            on; 1 where they have the same rows, more where a part of the rows is searched.
     """
 
     folds: int
     repeats: int
     test_share: float
+    dearer: float = 1.0
+
+    @property
+    def on_more_rows(self) -> bool:
+        """Whether a part of the rows is searched, and finalists take all of them."""
+        return self.dearer > 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +107,16 @@ class Policy:
 
         ``winner_s``: seconds that the incumbent took. Where trials are so long that one would not
         fit into the finalists' share, that share grows: an estimate is worth more than a trial.
+        On more rows than are searched it may come to far more than a trial; half of the time is
+        the search's there.
         """
-        if self.timeout_s is None or self.finals is None:
+        rules = self.finals
+        if self.timeout_s is None or rules is None:
             return self.timeout_s
-        return self.timeout_s - max(self.timeout_s * FINALS_SHARE, 1.5 * winner_s + RESTART_S)
+        needed = 1.5 * winner_s * max(1.0, rules.dearer / rules.repeats) + RESTART_S
+        if rules.on_more_rows:
+            needed = min(needed, self.timeout_s / 2)
+        return self.timeout_s - max(self.timeout_s * FINALS_SHARE, needed)
 
     def better(self, score: float, than: float | None) -> bool:
         """Whether a score beats another in the objective's direction."""

@@ -121,7 +121,10 @@ def _rows(view: SweepView) -> str:
     searched, locked = view.header.get("rows_searched"), view.header.get("rows_locked")
     if searched is None:
         return "not known"
-    return f"{searched:,} searched, " + (
+    told, part = f"{searched:,} searched, ", view.header.get("part")
+    if part is not None:
+        told = f"{part['rows']:,} of {part['of']:,} searched, finalists on all; "
+    return told + (
         f"{locked:,} locked as hold-out" if locked else "none locked: there is no hold-out"
     )
 
@@ -148,6 +151,8 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     top = view.ranked[:1] == [best]
     rank = f"best of {len(view.ranked)}" if top else f"one of {len(view.ranked)} to choose from"
     chosen = f"selection score, {rank} on the same folds: optimistic"
+    if (part := view.header.get("part")) is not None:
+        chosen = f"selection score, {rank} on the same folds of {part['rows']:,} rows"
     yield _line("winner", f"{by}, {best.model} {compact(best.params)}")
     if view.finals.choice:
         yield _aside(view.finals.choice)
@@ -158,7 +163,7 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     if view.beats_baseline is False and view.baseline is not None and not said:
         yield Text(
             f"The best trial does not beat the baseline: {score(best.score)} against "
-            f"{score(view.baseline.score)} ({view.baseline.kind}).",
+            f"{score(view.baseline.searched)} ({view.baseline.kind}).",
             "bold yellow",
         )
 
@@ -190,7 +195,8 @@ def _estimate(view: SweepView) -> Iterator[RenderableType]:
     tried = f"{found.tried} configurations were tried on this data in all"
     if (bbc := view.finals.optimism) is not None:
         ends = f"[{score(bbc.interval.low)}, {score(bbc.interval.high)}]"
-        tried += f"; BBC-CV says {score(bbc.score)} {ends}"
+        on_part = " of the part searched" if view.header.get("part") else ""
+        tried += f"; BBC-CV{on_part} says {score(bbc.score)} {ends}"
     yield _aside(tried)
 
 

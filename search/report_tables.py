@@ -51,8 +51,9 @@ def finalists_table(view: SweepView) -> Group | None:
     """Who competed on the fresh partition; None where there was nothing to choose."""
     if len(view.finals.finalists) < 2:
         return None
-    table = plain_table()
-    columns(table, "finalist", "search", "fresh", "mean", "CPU s")
+    table, part = plain_table(), view.header.get("part")
+    scores = ("search", "fresh", "mean") if part is None else ("part", "all rows")
+    columns(table, "finalist", *scores, "CPU s")
     table.add_column("model and parameters", overflow="fold", ratio=1)
     for each in view.finals.finalists:
         name = "default" if each.trial is None else str(each.trial)
@@ -60,10 +61,13 @@ def finalists_table(view: SweepView) -> Group | None:
         told += Text(each.model) + Text(f" {compact(each.params)}", "dim")
         table.add_row(
             Text(f"> {name}" if each.won else name, "bold green" if each.won else ""),
-            score(each.search), score(each.fresh), score((each.search + each.fresh) / 2),
+            *(score(value) for value in (each.search, each.fresh)),
+            *([score((each.search + each.fresh) / 2)] if part is None else []),
             number(each.cpu_s), told,
         )  # fmt: skip
     note = "the same configurations on the folds searched on and on a fresh partition"
+    if part is not None:
+        note += " of all rows, which decides"
     return titled("Finalists, > the winner", table, note)
 
 
@@ -105,14 +109,16 @@ def confusion_table(view: SweepView) -> Group | None:
         keys = [tuned_name(name) if tuned else name for name in twice]
         told[tuned] = ", ".join(f"{key} {score(best.scores[key])}" for key in keys)
     title = f"Confusion of {_called(best)}, out of fold"
+    if (part := view.header.get("part")) is not None:
+        title += f" on the {part['rows']:,} rows searched"
     first = _confusion(best.confusion, names, f"{title} ({_rule(view, best)})", told[False])
     parts: list[RenderableType] = [
         first,
         *([] if len(names) > _MATRIX_CLASSES else [Text(note, "dim")]),
     ]
-    if best.tuned_confusion is not None and best.threshold is not None:
+    if best.tuned_confusion is not None and view.threshold is not None:
         rule = f"tuned for {view.header.get('tuned_for')} on the other folds"
-        rule += f"; the one to use: {score(best.threshold)}"
+        rule += f"; the one to use: {score(view.threshold)}"
         tuned_title = f"{title} ({_scale(best)} {rule})"
         parts += [Text(), _confusion(best.tuned_confusion, names, tuned_title, told[True])]
     return Group(*parts)

@@ -35,6 +35,7 @@ from search.spec_values import (
     Number,
     ParameterName,
     Resample,
+    Rows,
     Seconds,
     Section,
     Seed,
@@ -73,8 +74,8 @@ class Data(Section):
     )
     time_column: Text | None = Field(default=None, description="the past trains, the future scores")
     weight_column: Text | None = Field(default=None, description="how much each row counts")
-    rows: Count | None = Field(
-        default=None, description="search on a representative part of the rows"
+    rows: Rows | None = Field(
+        default=None, description="search on a representative part; finalists take all rows"
     )
 
 

@@ -267,6 +267,8 @@ Text = Annotated[str, Strict(), Field(min_length=1)]
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1)]
+#: How few are too few is told when the data is read: two of each class, and what folds need.
+Rows = Annotated[int, Strict(), Field(json_schema_extra={"minimum": 2})]
 Seed = Annotated[int, Strict(), Field(ge=0, le=_LARGEST_SEED)]
 Seconds = Annotated[float | None, BeforeValidator(seconds, json_schema_input_type=float | str)]
 JsonScalar = Annotated[Scalar, fits("text, a number, true or false", is_scalar)]

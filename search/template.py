@@ -21,7 +21,7 @@ target = {target}
 # columns: {columns}
 # positive = "yes"            # label of the positive class; default: 1, true or yes, else the rarer
 # drop = []                   # columns to leave out
-# rows = 100000               # search on a representative part of the rows; default: all
+# rows = 100000               # search on a representative part, finalists on all; default: all
 # group_column, time_column, weight_column: a column's name; default: none
 
 # [holdout]                   # rows locked away before the search

@@ -34,14 +34,15 @@ FRONT = ("trial", "score", "fit_s", "predict_ms_per_1k", "peak_mb")
 
 @dataclass(frozen=True, slots=True)
 class BaselineView:
-    """What a model without features scores under the same folds; ``score`` in the sweep's metric.
+    """What a model without features scores; ``score`` in the sweep's metric, NaN if undefined.
 
-    NaN where the metric is undefined for it.
+    It is of all rows, as the estimate is; ``searched`` of the rows and folds searched on.
     """
 
     kind: str
     score: float
     scores: Mapping[str, float]
+    searched: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class SweepView:
         ``state`` is the recorded one unless given ("interrupted" is not in the entries);
         ``created`` the first entry's time.
         """
-        fold = _Fold.of(str(header.get("metric", "")), entries)
+        fold = _Fold.of(str(header.get("metric", "")), entries, header.get("part"))
         direction = str(header.get("direction", "maximize"))
         trials = tuple(fold.trials[trial].view(fold.metric) for trial in sorted(fold.trials))
         ended = sum(trial.state in BUDGETED for trial in trials)
@@ -142,6 +143,12 @@ class SweepView:
             records=records,
             place=place,
         )
+
+    @property
+    def threshold(self) -> float | None:
+        """Where labels of the winner, fitted on all rows, are cut; None where none was tuned."""
+        found = self.finals.threshold
+        return self.best.threshold if found is None and self.best is not None else found
 
     @property
     def name(self) -> str:
@@ -187,9 +194,9 @@ class SweepView:
     @property
     def beats_baseline(self) -> bool | None:
         """Whether the best trial is better than no model at all; None if that is not known."""
-        if self.best is None or self.baseline is None or math.isnan(self.baseline.score):
+        if self.best is None or self.baseline is None or math.isnan(self.baseline.searched):
             return None
-        best, baseline = self.best.score, self.baseline.score
+        best, baseline = self.best.score, self.baseline.searched
         return best > baseline if self.direction == "maximize" else best < baseline
 
     @property
@@ -272,9 +279,9 @@ class _Fold:
     tried_elsewhere: int = 0
 
     @classmethod
-    def of(cls, metric: str, entries: Iterable[Entry]) -> "_Fold":
-        """All of ``entries`` read, in their order."""
-        fold = cls(metric)
+    def of(cls, metric: str, entries: Iterable[Entry], part: Mapping[str, Any] | None) -> "_Fold":
+        """All of ``entries`` read, in their order; ``part``: of the rows, as the header has it."""
+        fold = cls(metric, finals=FinalsFold(part=part))
         for entry in entries:
             fold.read(entry)
         fold.runs.close()
@@ -298,7 +305,8 @@ class _Fold:
             case "baseline":
                 scores = {name: number(score) for name, score in body["scores"].items()}
                 score = scores.get(self.metric, math.nan)
-                self.baseline = BaselineView(body["kind"], score, scores)
+                on_part = body.get("searched", body)["scores"].get(self.metric, math.nan)
+                self.baseline = BaselineView(body["kind"], score, scores, number(on_part))
             case "refreshed":
                 self.refreshed.append(body)
             case "state":

@@ -22,7 +22,8 @@ class FinalistView:
         search, fresh: scores on the folds searched on and on the fresh partition.
         fresh_folds: the latter fold by fold.
         cpu_s: CPU seconds on the fresh partition.
-        threshold: that was tuned where it was scored first in the finals; None where none was.
+        threshold: that was tuned where it was scored first in the finals, or on all rows where a
+            part of them was searched; None where none was.
         failure: why it could not be scored, empty where it was.
     """
 
@@ -67,7 +68,9 @@ class OptimismView:
     interval: Interval
     bounds: tuple[float, float]
 
-    def reached(self, score: float, interval: Interval, direction: str) -> Interval:
+    def reached(
+        self, score: float, interval: Interval, direction: str, share: float = 1.0
+    ) -> Interval:
         """An estimate's interval, reaching further by most of what BBC-CV takes off its score.
 
         Fresh folds take away the luck of how rows were dealt, not that of the rows themselves:
@@ -75,9 +78,17 @@ class OptimismView:
         BBC-CV, which leaves rows out of the choice, sees it (``benchmarks/honesty.py``). It
         chooses by the 63.2% of distinct rows that a draw has, and so takes off too much; its
         weight is that of the .632 bootstrap (Efron 1983).
+
+        Args:
+            score: the estimate's; where a part of the rows was searched, what the winner scored on
+                that part: nothing else there stands beside BBC-CV, and it flatters the more.
+            interval: of the estimate.
+            direction: of the score.
+            share: of the estimate's rows, those that were searched. Only they owe anything to the
+                choice.
         """
         off = score - self.score if direction == "maximize" else self.score - score
-        off *= DRAWN
+        off *= DRAWN * share
         if not off > 0:
             return interval
         low, high = interval.low, interval.high
@@ -86,6 +97,8 @@ class OptimismView:
         else:
             high = min(high + off, self.bounds[1])
         method = f"{interval.method}, reaching further by {DRAWN:.0%} of what BBC-CV takes off"
+        if share < 1:
+            method += f" on the part searched, times that part's share of the rows ({share:.1%})"
         return Interval(low, high, interval.level, method)
 
 
@@ -110,7 +123,11 @@ class EstimateView:
 
 @dataclass(frozen=True, slots=True)
 class FinalsView:
-    """Everything after the search. ``choice`` says why the winner won."""
+    """Everything after the search. ``choice`` says why the winner won.
+
+    ``part``: as the header tells it, which part of the rows was searched; None for all.
+    ``threshold``: tuned for the winner on all rows, where a part of them was searched.
+    """
 
     finalists: tuple[FinalistView, ...] = ()
     choice: str = ""
@@ -122,6 +139,8 @@ class FinalsView:
     wall_s: float = 0.0
     measuring_s: float = 0.0
     peak_mb: float = 0.0
+    part: Mapping[str, Any] | None = None
+    threshold: float | None = None
 
     def to_json(self, selection: float) -> dict[str, Json] | None:
         """The ``estimate`` of `quintain run --json`; None where there is none."""
@@ -136,7 +155,8 @@ class FinalsView:
             "level": found.interval.level,
             "method": found.method,
             "tried": found.tried,
-            "optimism": selection - found.score,
+            # on a part of the rows scores differ for other reasons too
+            "optimism": math.nan if self.part else selection - found.score,
             "choice": self.choice,
             "bbc": None
             if bbc is None
@@ -163,6 +183,7 @@ class FinalsFold:
     choice: str = ""
     optimism: OptimismView | None = None
     nested: Mapping[str, Any] | None = None
+    part: Mapping[str, Any] | None = None
 
     def read(self, entry: Entry) -> None:
         """Take over one entry; kinds of the search are passed over."""
@@ -204,9 +225,11 @@ class FinalsFold:
                 failure = f"{row.cause}: {row.reason}"
             elif row is not None:
                 interval = _interval(self.bodies[self.winner, ESTIMATE]["interval"])
-                if self.optimism is not None:
-                    interval = self.optimism.reached(row.score, interval, direction)
-                estimate = _of_partition(row, metric, interval, self.deals, tried)
+                interval = self._reaching(row, winner, interval, direction)
+                several = len(self.candidates) > 1
+                estimate = _of_partition(
+                    row, metric, interval, self.deals, tried, self.part, several
+                )
         return FinalsView(
             tuple(self._finalist(place, rows, metric) for place in range(len(self.candidates))),
             self.choice, winner, estimate, failure, self.optimism,
@@ -214,7 +237,28 @@ class FinalsFold:
             wall_s=sum(row.wall_s for row in rows.values()),
             measuring_s=sum(r.measuring_s for r in rows.values() if not math.isnan(r.measuring_s)),
             peak_mb=max((row.peak_mb for row in rows.values()), default=0.0),
+            part=self.part, threshold=self._threshold(rows),
         )  # fmt: skip
+
+    def _reaching(
+        self, row: TrialView, winner: TrialView | None, interval: Interval, direction: str
+    ) -> Interval:
+        """The estimate's interval with the optimism of the search in it, as far as it is known."""
+        if self.optimism is None:
+            return interval
+        if self.part is None:
+            return self.optimism.reached(row.score, interval, direction)
+        if winner is None:
+            return interval
+        share = self.part["rows"] / self.part["of"]
+        return self.optimism.reached(winner.score, interval, direction, share)
+
+    def _threshold(self, rows: Mapping[tuple[int, int], TrialView]) -> float | None:
+        """The winner's, tuned on all rows where a part of them was searched."""
+        if self.part is None or self.winner is None:
+            return None
+        found = (rows.get((self.winner, partition)) for partition in (ESTIMATE, CHOICE))
+        return next((row.threshold for row in found if row is not None and not row.cause), None)
 
     def _finalist(
         self, place: int, rows: Mapping[tuple[int, int], TrialView], metric: str
@@ -223,6 +267,11 @@ class FinalsFold:
         found, fresh = self.candidates[place], rows.get((place, CHOICE))
         own = rows.get((place, SEARCH))
         failed = next((row for row in (own, fresh) if row is not None and row.cause), None)
+        failure = "" if failed is None else f"{failed.cause}: {failed.reason}"
+        first = own or fresh
+        if self.part is not None and fresh is not None:
+            first = fresh
+            failure = failure or (f"on all rows {fresh.infeasible}" if fresh.infeasible else "")
         return FinalistView(
             found.trial, found.model, found.params,
             search=found.score if own is None else own.score,
@@ -230,21 +279,27 @@ class FinalsFold:
             search_folds=found.folds if own is None else own.folds.get(metric, ()),
             fresh_folds=() if fresh is None else fresh.folds.get(metric, ()),
             cpu_s=math.nan if fresh is None else fresh.cpu_s,
-            failure="" if failed is None else f"{failed.cause}: {failed.reason}",
+            failure=failure,
             won=place == self.winner,
-            threshold=None if (first := own or fresh) is None else first.threshold,
+            threshold=None if first is None else first.threshold,
         )  # fmt: skip
 
 
 def _of_partition(
-    row: TrialView, metric: str, interval: Interval, deals: int, tried: int
-) -> EstimateView:
+    row: TrialView, metric: str, interval: Interval, deals: int, tried: int,
+    part: Mapping[str, Any] | None, compared: bool,
+) -> EstimateView:  # fmt: skip
     """The winner alone, on the partition kept for it."""
     folds = len(row.folds.get(metric, ())) // deals
     again = f", dealt {deals} times" if deals > 1 else ""
+    of_all, searched = "", "the rows themselves were searched on"
+    if part is not None:
+        of_all = f" of all {part['of']:,} rows"
+        searched = f"{part['rows']:,} of the rows were searched on"
+        searched += ", and finalists met on all of them" if compared else ""
     method = (
-        f"{folds} fresh folds{again}, which chose nothing; interval: {interval.method}; "
-        "the rows themselves were searched on: only a hold-out is fully clean"
+        f"{folds} fresh folds{of_all}{again}, which chose nothing; interval: {interval.method}; "
+        f"{searched}: only a hold-out is fully clean"
     )
     return EstimateView(row.score, interval, tried, method, row)
 

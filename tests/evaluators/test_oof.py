@@ -151,6 +151,21 @@ def test_equal_outputs_stay_equal_and_near_exact():
         np.testing.assert_allclose(round_trip(output), output, rtol=1e-4)
 
 
+def test_rows_of_a_part_take_little_more():
+    """A twentieth of a table scored: where its rows stand takes no more than a byte or so each."""
+    rows, part = 1_000_000, 50_000
+    generator = np.random.default_rng(2)
+    chosen = np.sort(generator.choice(rows, part, replace=False))
+    splits = [Split(NOWHERE, chosen[split.test]) for split in splits_of(part)]
+    output = np.zeros(rows)
+    output[chosen] = generator.random(part)
+    data = encode(splits, folds_of(splits, output))
+    assert len(data) < 3.1 * part
+    index, _, decoded = decode(data)
+    assert np.array_equal(np.sort(index), chosen)
+    assert np.abs(decoded - output[index]).max() < 0.01
+
+
 def test_positions_folds_and_kind_come_back():
     """Repeats score each row again; rows rise within a fold."""
     rows, splits = 50, splits_of(50, 3, repeats=2)

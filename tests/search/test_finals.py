@@ -1,6 +1,7 @@
 """After the search the best few meet on fresh folds, and one is scored where nothing was chosen."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -9,21 +10,30 @@ from evaluators.types import Failure, Interval, Outcome, Resources
 from search.choice import Judged, choose
 from search.driver import Driver
 from search.events import StopAsked
-from search.finals_plan import CHOICE, ESTIMATE, SEARCH, plan_of, within
-from search.policy import FINALS_SHARE, FinalRules, Policy
+from search.finals import Finals
+from search.finals_plan import (
+    CHOICE,
+    ESTIMATE,
+    SEARCH,
+    Job,
+    plan_of,
+    plan_on_more_rows,
+    within,
+)
+from search.policy import FINALS_SHARE, RESTART_S, FinalRules, Policy
 from search.records import Records
 from search.space import Float, Parameter, Space
 from search.strategy import make_strategy
 from search.sweep import Sweep
 from search.view import read_view
+from search.view_finals import OptimismView
 
 RULES = FinalRules(folds=5, repeats=1, test_share=0.25)
 
 
 def policy(budget=100, **kwargs):
-    return Policy(
-        budget=budget, objective="score", direction="maximize", finals=RULES, **kwargs
-    )  # fmt: skip
+    kwargs = {"finals": RULES} | kwargs
+    return Policy(budget=budget, objective="score", direction="maximize", **kwargs)
 
 
 def scored(item, score, seconds=2.0):
@@ -241,3 +251,87 @@ def test_a_saving_that_a_clock_could_not_repeat_decides_nothing():
     near = finalist(1, [0.81, 0.80, 0.82, 0.80, 0.80], 0.9)
     assert choose([dear, near], "maximize", 0.25).candidate == 0
     assert math.isclose(dear.mean, 0.81)
+
+
+def test_on_more_rows_fresh_folds_alone_choose():
+    """The best on the part loses to the best on all rows, and the reason says what counted."""
+    on_part = Judged(0, "trial 0", 0.90, 0.80, [0.90] * 5, [0.79, 0.80, 0.81, 0.80, 0.80], 1.0)
+    on_all = Judged(1, "trial 1", 0.81, 0.85, [0.81] * 5, [0.84, 0.85, 0.86, 0.85, 0.85], 9.0)
+    assert choose([on_part, on_all], "maximize", 0.25).candidate == 0
+    found = choose([on_part, on_all], "maximize", 0.25, fresh_only=True)
+    assert found.candidate == 1
+    assert found.reason == "trial 1 has the best score on fresh folds of all rows, 0.8500"
+
+
+def test_on_more_rows_three_finalists_meet_and_the_estimate_is_dealt_once():
+    """However few trials there were; more of them bring the defaults, then more finalists."""
+    plans = [plan_on_more_rows(units) for units in range(16)]
+    found = [(plan.finalists, plan.default, plan.repeats) for plan in plans]
+    assert found[:5] == [(3, False, 1)] * 5
+    assert found[5:8] == [(3, True, 1), (4, True, 1), (5, True, 1)]
+    assert found[8:] == [(5, True, 1)] * 8
+
+
+def test_what_finalists_take_on_more_rows_is_planned_for(store):
+    """A deal of all rows lasts ten trials: with time for three of them one finalist and the
+    estimate are left; its time limit has grown as much.
+    """
+    rules = replace(RULES, dearer=10.0)
+
+    def dearer(item):
+        seconds = 20.0 if item.partition else 2.0
+        return Happening(seconds, scored(item, item.configuration.params.get("x", 0.0), seconds))
+
+    free = Watched(store, dearer, finals=rules, budget=30)
+    free.run()
+    assert (len(free.on(CHOICE)), len(free.on(ESTIMATE))) == (3, 1)
+    short = Watched(store, dearer, finals=rules, budget=30, timeout_s=100.0)
+    short.run()
+    assert (len(short.on(CHOICE)), len(short.on(ESTIMATE))) == (0, 1)
+    assert short.view.finals.estimate is not None
+    hurried = replace(free.policy, trial_timeout_s=5.0)
+    finals = Finals(hurried, plan_on_more_rows(0), [], "over", free.sweep.queue)
+    limits = [finals._limit(Job(0, partition)) for partition in (SEARCH, CHOICE, ESTIMATE)]
+    assert limits == [5.0, 50.0, 50.0]
+
+
+def test_a_finalist_that_breaks_a_constraint_on_more_rows_does_not_win(store):
+    """It keeps to the limit on the part; on all rows it takes more memory than is allowed."""
+    seen = []
+
+    def plan(item):
+        x = item.configuration.params.get("x", 0.0)
+        seen.append(x)
+        peak = 3000.0 if item.partition and x == max(seen) else 100.0
+        outcome = scored(item, x)
+        return Happening(2.0, replace(outcome, resources=replace(outcome.resources, peak_mb=peak)))
+
+    watched = Watched(
+        store, plan, finals=replace(RULES, dearer=2.0), budget=30, constraints={"peak_mb": 2000.0}
+    ).run()
+    met = sorted(item.configuration.params["x"] for item in watched.on(CHOICE))
+    assert met[-1] == max(seen)
+    assert watched.view.best.params["x"] == met[-2]
+    (dropped,) = [each for each in watched.view.finals.finalists if each.params["x"] == met[-1]]
+    assert not dropped.won
+
+
+def test_half_of_the_time_is_left_to_the_search():
+    """However long a deal of all rows would take."""
+    asked = policy(timeout_s=100.0)
+    assert asked.search_s(60.0) == pytest.approx(100 - 90 - RESTART_S)
+    more = replace(asked, finals=replace(RULES, dearer=10.0))
+    assert more.search_s(2.0) == pytest.approx(100 - 30 - RESTART_S)
+    assert more.search_s(60.0) == 50.0
+
+
+@pytest.mark.parametrize(("direction", "sign"), [("maximize", 1), ("minimize", -1)])
+def test_the_interval_reaches_by_the_part_that_was_searched(direction, sign):
+    """A fifth of the rows chose: a fifth of what BBC-CV takes off there, on the flattering side."""
+    nothing = Interval(0.0, 1.0, 0.95, "")
+    found = OptimismView(sign * 0.70, nothing, (-1.0, 1.0))
+    estimate = Interval(*sorted((sign * 0.70, sign * 0.90)), 0.95, "t")
+    reached = found.reached(sign * 0.80, estimate, direction, 0.2)
+    ends = sorted((sign * (0.70 - 0.1 * 0.632 * 0.2), sign * 0.90))
+    assert (reached.low, reached.high) == pytest.approx(ends)
+    assert "times that part's share of the rows (20.0%)" in reached.method

@@ -107,3 +107,19 @@ def test_too_little_memory_is_told_with_the_least_that_would_do():
     assert forecast([COST], DEMAND, small).max_concurrent == 0
     assert plan(node=Node(4, least_memory_mb([COST], DEMAND) + 0.01)).max_concurrent == 1
     assert [each.what for each in cuts([COST], DEMAND, small)] == ["rows"]
+
+
+def test_finalists_take_all_rows_where_a_part_is_searched():
+    """A tenth of the rows searched takes less time than all, more than a table of a tenth, and as
+    much memory as all, since finalists learn from all; a smaller table or fewer folds need less.
+    """
+    whole = replace(DEMAND, finals=True)
+    part, small = whole.with_rows(1000), whole.with_table(1000)
+    assert plan(small).p50_s < plan(part).p50_s < plan(whole).p50_s
+    assert plan(part).worker_mb == plan(whole).worker_mb > plan(small).worker_mb
+    tight = Limits((Node(4, least_memory_mb([COST], whole) - 50),))
+    assert [each.what for each in cuts([COST], whole, tight)] == ["folds", "table rows"]
+    late = Limits((BIG,), deadline_s=plan(part).p90_s + 1)
+    advised = {each.what: each.to for each in cuts([COST], whole, late)}
+    assert advised["rows"] >= 1000
+    assert "table rows" not in advised
