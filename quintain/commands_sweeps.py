@@ -42,13 +42,15 @@ def init(data: str, target: str, output: Path | None, force: bool) -> None:
 )  # fmt: skip
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Only validate the spec, and its data if it is there.")
+@click.option("--no-plan", is_flag=True, help="No pilot fits before a search of minutes or more.")
 @runner_option
 @address_option
 @records_option
 @json_option
 def run(
-    spec: Path, check: bool, runner: str, address: str | None, records: str | None, as_json: bool
-) -> None:
+    spec: Path, check: bool, no_plan: bool, runner: str, address: str | None,
+    records: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Search: live progress, then the best trials with score and cost in one row."""
     if check:
         from quintain.prepare import prepare
@@ -69,8 +71,9 @@ def run(
 
     with stdout_kept(as_json):
         result = sweeps.run(
-            spec, runner=runner, address=address, records=records, watcher=progress()
-        )
+            spec, runner=runner, address=address, records=records, plan=not no_plan,
+            watcher=progress(),
+        )  # fmt: skip
     finish(result, as_json)
 
 

@@ -13,6 +13,7 @@ from evaluators.types import Configuration, Warned
 from search.driver import Driver, Listener
 from search.entries import BUDGETED, Entry
 from search.errors import PlanError
+from search.outlook import Foresight
 from search.records import Lease, Records
 from search.room import Room
 from search.spec import Spec
@@ -30,15 +31,21 @@ class Watcher(Protocol):
     def begin(self, view: SweepView, machine: Machine, budget: int, slots: int) -> Listener:
         """The sweep is about to start; what to call after each event."""
 
+    def say(self, line: str) -> None:
+        """Something is done before the sweep starts."""
+
     def end(self) -> None:
         """The search is over."""
 
 
 def search(
     prepared: "Prepared", runner: Runner, machine: Machine, store: Records, lease: Lease,
-    watcher: Watcher | None,
+    watcher: Watcher | None, foresight: Foresight | None = None,
 ) -> None:  # fmt: skip
-    """Drive the sweep of ``lease``, new or resumed, until it ends; the runner is prepared."""
+    """Drive the sweep of ``lease``, new or resumed, until it ends; the runner is prepared.
+
+    ``foresight``: of a new sweep that was planned.
+    """
     from quintain.fresh import final_rules, fresh_partitions
 
     spec, sweep_id = prepared.spec, lease.sweep
@@ -46,9 +53,15 @@ def search(
     entries = list(store.entries(sweep_id))
     fresh, warned = fresh_partitions(prepared, store, sweep_id)
     _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
+    if foresight is not None:
+        store.append(sweep_id, [Entry("plan", time.time(), foresight.to_json())], lease)
     before = read_view(store, sweep_id)
+    told = {} if before.plan is None else before.plan.foreseen.models
+    foreseen_mb = {name: model.peak_mb for name, model in told.items()}
     sweep = Sweep(
-        prepared.policy(slots, final_rules(prepared, fresh) if fresh else None, machine.nodes),
+        prepared.policy(
+            slots, final_rules(prepared, fresh) if fresh else None, machine.nodes, foreseen_mb
+        ),
         _strategy(prepared, store.header(sweep_id), entries),
         entries, started_at=time.time(), earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
     )  # fmt: skip

@@ -165,8 +165,12 @@ def _nodes(address: str | None, memory_mb: float | None) -> tuple[Node, ...]:
     return tuple(replace(n, memory_mb=min(n.memory_mb, most)) for n in cluster_nodes(address))
 
 
-def planned(prepared: Prepared, piloted: Sequence[Piloted], limits: Limits) -> Planned:
+def planned(
+    prepared: Prepared, piloted: Sequence[Piloted], limits: Limits, **otherwise: Any
+) -> Planned:
     """The plan that follows from these pilot fits.
+
+    ``otherwise``: what the sweep asks for otherwise than its spec says, as ``Demand`` names it.
 
     Raises:
         PlanError: none of them tells anything, or not even one fit would be within the limits.
@@ -175,7 +179,7 @@ def planned(prepared: Prepared, piloted: Sequence[Piloted], limits: Limits) -> P
     if not costs:
         failed = "; ".join(f"{each.model}: {each.said}" for each in piloted)
         raise PlanError(f"no pilot fit ended, so nothing can be planned ({failed})")
-    demand = _demand(prepared, costs)
+    demand = replace(_demand(prepared, costs), **otherwise)
     _refuse_impossible(costs, demand, limits)
     return Planned(
         prepared.spec, forecast(costs, demand, limits), demand, limits, costs, tuple(piloted),

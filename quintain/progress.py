@@ -44,6 +44,10 @@ class Progress:
         psutil.cpu_percent()
         return self.show
 
+    def say(self, line: str) -> None:
+        """Something is done before the sweep starts."""
+        self._console.print(line, soft_wrap=True, highlight=False)
+
     def show(self, sweep: Sweep, entries: Iterable[Entry]) -> None:
         """One event has been handled."""
         self._last_seen = sweep
@@ -114,13 +118,18 @@ class Progress:
         )
 
     def _eta(self, sweep: Sweep) -> str:
-        """From the pace of the latest trials, all slots busy."""
-        passed = duration(time.monotonic() - self._started)
+        """By the plan as trials have corrected it, else from the pace of the latest trials."""
+        passed = f"{duration(time.monotonic() - self._started)} passed"
         left = 0 if sweep.finals is not None else self._budget - sweep.trials.ended
+        plan = self._view.plan
+        if plan is not None and left:
+            middle, most = plan.foreseen.left(left, self._slots, sweep.pace.latest())
+            told = f"{duration(middle)} left ({duration(most)} nine times in ten)"
+            return f"{passed}, about {told}; planned {duration(plan.foreseen.p50_s)}"
         seconds = sweep.pace.remaining(left) if left else None
         if seconds is None:
-            return f"{passed} passed"
-        return f"{passed} passed, about {duration(seconds / self._slots)} left"
+            return passed
+        return f"{passed}, about {duration(seconds / self._slots)} left"
 
 
 def duration(seconds: float) -> str:

@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
-from quintain.driving import Watcher, asked_slots, search
+from quintain.driving import Watcher, asked_slots, search, slots_on
 from quintain.result import Result
 from search.entries import Entry
 from search.errors import RecordsError
+from search.outlook import Foresight
 from search.records import Records
 from search.spec import read_spec
 from search.view import read_view
@@ -32,6 +34,7 @@ def run(
     address: str | None = None,
     records: str | None = None,
     progress: bool = True,
+    plan: bool = True,
     watcher: Watcher | None = None,
 ) -> Result:
     """Run one sweep to its end.
@@ -43,6 +46,7 @@ def run(
         address: a running Ray cluster to join; implies the ray runner.
         records: where to keep the record; default: QUINTAIN_RECORDS, else the user's data folder.
         progress: whether to show it, on standard error.
+        plan: whether pilot fits say first how long it will take, where that is minutes.
         watcher: shows progress in a way of its own.
 
     Raises:
@@ -55,7 +59,9 @@ def run(
     with Records.open(records, create=False) as ledger:
         prepared = prepare(loaded, data, ledger)
     with Records.open(records) as store:
-        return start(prepared, data, store, runner=runner, address=address, watcher=watcher)
+        return start(
+            prepared, data, store, runner=runner, address=address, watcher=watcher, plan=plan
+        )
 
 
 def start(
@@ -66,6 +72,7 @@ def start(
     runner: str,
     address: str | None,
     watcher: Watcher | None,
+    plan: bool = True,
     further: Mapping[str, Any] | None = None,
     begun: Callable[[str], None] = lambda sweep: None,
 ) -> Result:
@@ -79,10 +86,27 @@ def start(
         # what cannot start is refused before anything is written
         nested = prepared.spec.evaluate.nested
         started = None if nested else stack.enter_context(place())
+        foresight = None
+        if started is not None:
+            slots = slots_on(prepared.spec, started[1])
+            foresight = _foreseen(place, started[1], slots, watcher) if plan else None
         header = prepared.header(place.name) | {"address": address, **(further or {})}
         sweep_id = store.create(prepared.spec.name, header)
         begun(sweep_id)
-        return _sweep(prepared, place, started, store, sweep_id, watcher, data)
+        return _sweep(prepared, place, started, store, sweep_id, watcher, data, foresight)
+
+
+def _foreseen(
+    place: "_Place", machine: Machine, slots: int, watcher: Watcher | None
+) -> Foresight | None:
+    """The plan of a sweep that is about to start, where it is long enough for one."""
+    from quintain.foreseeing import foresee, pilots_s
+
+    seconds = pilots_s(place.prepared, place.trial_s, slots)
+    if seconds is None:
+        return None
+    tell = watcher.say if watcher is not None else lambda line: None
+    return foresee(place.prepared, machine, slots, seconds, tell)
 
 
 def resume(
@@ -126,14 +150,32 @@ class _Place:
     """Where trials run: called, it starts the runner for the length of a block."""
 
     def __init__(self, prepared: "Prepared", runner: str, address: str | None) -> None:
-        self._asked = runner, address, prepared
-        self._first: Runner | None = choose_runner(*self._asked)
+        self.prepared = prepared
+        self._asked = runner, address
+        self._first: Runner | None = self._chosen()
         self.name = self._first.name
+
+    @cached_property
+    def trial_s(self) -> float | None:
+        """Wall seconds of a trial by a first look, right within a factor of a few; or None."""
+        from evaluators.pilot import predicted_trial_s
+
+        prepared = self.prepared
+        return predicted_trial_s(prepared.assignment, prepared.dataset, prepared.splits)
+
+    def _chosen(self) -> Runner:
+        """The runner asked for; "auto" takes Ray unless the work is a matter of seconds."""
+        runner, address = self._asked
+        if runner == "auto":
+            trials = self.prepared.spec.search.trials
+            long = self.trial_s is None or self.trial_s * trials >= LOCAL_BELOW_S
+            runner = "ray" if address or long else "local"
+        return choose_runner(runner, address, self.prepared)
 
     @contextmanager
     def __call__(self) -> Iterator[tuple[Runner, Machine]]:
         """A runner that is prepared, and what it offers."""
-        chosen, self._first = self._first or choose_runner(*self._asked), None
+        chosen, self._first = self._first or self._chosen(), None
         try:
             yield chosen, chosen.prepare()
         finally:
@@ -142,7 +184,7 @@ class _Place:
 
 def _sweep(
     prepared: "Prepared", place: _Place, started: tuple[Runner, Machine] | None, store: Records,
-    sweep_id: str, watcher: Watcher | None, data: Any,
+    sweep_id: str, watcher: Watcher | None, data: Any, foresight: Foresight | None = None,
 ) -> Result:  # fmt: skip
     """One sweep to its end; a nested one searches its outer folds first."""
     from quintain.closing import close
@@ -160,7 +202,7 @@ def _sweep(
                 store.append(sweep_id, [Entry("state", time.time(), ended)], lease)
                 return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
         runner, machine = started or stack.enter_context(place())
-        search(prepared, runner, machine, store, lease, watcher)
+        search(prepared, runner, machine, store, lease, watcher, foresight)
         close(prepared, store, lease)
     return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)
 
@@ -225,12 +267,10 @@ def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> R
 
 
 def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runner:
-    """The runner by name; "auto" takes Ray unless the work is a matter of seconds."""
+    """The runner by name."""
     if name not in RUNNERS:
         raise QuintainError(f"no runner is called {name!r}; there are {', '.join(RUNNERS)}")
     resources = prepared.spec.resources
-    if name == "auto":
-        name = "ray" if address or _long(prepared) else "local"
     if name == "ray":
         from cluster.ray_session import set_environment
 
@@ -247,14 +287,6 @@ def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runne
     from cluster.inline import InlineRunner
 
     return InlineRunner()
-
-
-def _long(prepared: "Prepared") -> bool:
-    """Whether the search is predicted to take longer than Ray takes to start."""
-    from evaluators.pilot import predicted_trial_s
-
-    trial_s = predicted_trial_s(prepared.assignment, prepared.dataset, prepared.splits)
-    return trial_s is None or trial_s * prepared.spec.search.trials >= LOCAL_BELOW_S
 
 
 def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:

@@ -24,10 +24,11 @@ from typing import Any, Literal
 #: nested    the estimate over all outer folds        body: score, folds, low, high, level, method
 #: node      what a node did for some seconds     body: host, seconds, cores, cores_busy, memory_mb,
 #:           memory_total_mb
+#: plan      what was foreseen before the first trial      body: as ``search.outlook.Foresight``
 #: refreshed the finalists were scored on rows that came later   body: as `quintain refresh --json`
 Kind = Literal[
     "asked", "started", "fold", "lost", "ended", "baseline", "warning", "state", "finalists",
-    "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node",
+    "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node", "plan",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

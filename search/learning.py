@@ -45,6 +45,11 @@ class Learning:
         """The configuration of the next trial; None when the space has run out."""
         return self._strategy.ask(len(self._trials))
 
+    @property
+    def origin(self) -> str:
+        """Who proposed the latest configuration, for the record."""
+        return self._strategy.name
+
     def must_wait(self) -> bool:
         """Whether the generation before has to end first."""
         at_boundary = len(self._trials) % GENERATION == 0

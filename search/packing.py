@@ -22,6 +22,10 @@ class Pace:
         known = self._seconds.get(model)
         return sum(known) / len(known) if known else None
 
+    def latest(self) -> dict[str, tuple[float, ...]]:
+        """Wall seconds of the latest trials, by model."""
+        return {model: tuple(known) for model, known in self._seconds.items()}
+
     def remaining(self, trials: int) -> float | None:
         """Seconds of work in so many further trials of the present mix of models."""
         means = [sum(known) / len(known) for known in self._seconds.values()]

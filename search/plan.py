@@ -218,10 +218,17 @@ def _seconds(costs: Sequence[ModelCost], demand: Demand, slots: int, seed: int) 
     # at the end of the search slots wait for the last trial
     busy = min(slots, demand.trials)
     search_s = demand.trials * trial_s / busy + 0.5 * trial_s * (busy > 1)
-    total: Floats = demand.start_s + search_s + _finals_deals(demand, busy) * fresh_s
+    total: Floats = demand.start_s + search_s + finals_deals(demand, busy) * fresh_s
     if demand.timeout_s is not None:
         total = np.minimum(total, demand.start_s + demand.timeout_s)
     return total
+
+
+def trial_draws(costs: Sequence[ModelCost], demand: Demand, seed: int) -> list[Floats]:
+    """For each model (DRAWS,) mean seconds of one of its trials beside others."""
+    rng = np.random.default_rng(seed)
+    folds = demand.folds * demand.repeats * CROWDED
+    return [_fold_s(cost, demand, rng) * folds + TRIAL_OVERHEAD_S for cost in costs]
 
 
 def _fold_s(cost: ModelCost, demand: Demand, rng: np.random.Generator) -> Floats:
@@ -247,7 +254,7 @@ def _on_all_rows(cost: ModelCost, demand: Demand) -> float:
     return cost.fold.at(demand.most_train_rows).value / cost.fold.at(demand.train_rows).value
 
 
-def _finals_deals(demand: Demand, slots: int) -> float:
+def finals_deals(demand: Demand, slots: int) -> float:
     """Deals of all folds that follow the search, one after the other (see ``finals_plan``)."""
     if not demand.finals:
         return 0.0

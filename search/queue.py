@@ -25,15 +25,13 @@ class Queue:
         room: which workers there are.
     """
 
-    def __init__(self, policy: Policy, trials: Trials, learning: Learning, origin: str) -> None:
-        """``origin``: who proposes configurations, for the record."""
+    def __init__(self, policy: Policy, trials: Trials, learning: Learning) -> None:
         self.exhausted = False
         self.room = policy.room()
         self.packs = 0
         self._policy = policy
         self._trials = trials
         self._learning = learning
-        self._origin = origin
         self._waiting = deque(t.number for t in trials if t.state == "waiting")
         self._passed = 0
 
@@ -151,7 +149,7 @@ class Queue:
         if configuration is None:
             self.exhausted = True
             return None
-        trial = trials.add(configuration, self._origin, now)
+        trial = trials.add(configuration, self._learning.origin, now)
         self._waiting.append(trial.number)
         body = {
             "model": configuration.model,

@@ -24,6 +24,7 @@ from search.report_tables import (
     failures_table,
     finalists_table,
     number,
+    plan_table,
     said_table,
     score,
     trials_table,
@@ -82,7 +83,7 @@ def report(view: SweepView, *, opening: bool = True) -> Group:
     """The whole report; without its ``opening`` where that was printed before the first trial."""
     tables = (
         finalists_table(view), best_table(view), front_table(view), confusion_table(view),
-        class_table(view), failures_table(view), said_table(view),
+        class_table(view), failures_table(view), said_table(view), plan_table(view),
     )  # fmt: skip
     return _spaced(
         [

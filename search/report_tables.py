@@ -308,3 +308,27 @@ def columns(table: Table, *names: str) -> None:
     """Columns of numbers."""
     for name in names:
         table.add_column(Text(name), justify="right", no_wrap=True)
+
+
+def plan_table(view: SweepView) -> Group | None:
+    """What was foreseen beside what it took; None where nothing was planned."""
+    plan = view.plan
+    if plan is None:
+        return None
+    table = plain_table()
+    table.add_column("model", no_wrap=True)
+    columns(table, "trials", "foreseen s", "took s", "to plan for MB", "reached MB")
+    for each in plan.models:
+        table.add_row(
+            Text(each.model), str(each.trials), number(each.foreseen_s), number(each.took_s),
+            megabytes(each.foreseen_mb), megabytes(each.reached_mb),
+        )  # fmt: skip
+    foreseen, part = plan.foreseen, ""
+    if plan.ended < plan.budget:
+        part = f" for {plan.ended} of {plan.budget} trials"
+    note = (
+        f"the sweep: {number(foreseen.p50_s)} s foreseen, {number(foreseen.p90_s)} s nine times in "
+        f"ten; took {number(plan.took_s)} s{part}. A trial: the middle of what was foreseen, the "
+        "mean of what they took"
+    )
+    return titled("Plan and what became of it", table, note)

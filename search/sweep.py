@@ -56,7 +56,7 @@ class Sweep:
         self.trials = Trials.from_entries(entries, policy.objective)
         self.learning = Learning(policy, strategy, self.trials)
         self.state: SweepState = "running"
-        self.queue = Queue(policy, self.trials, self.learning, strategy.name)
+        self.queue = Queue(policy, self.trials, self.learning)
         self._started_at = started_at
         self._earlier_s = earlier_s
         self._flights: dict[int, Flight] = {}

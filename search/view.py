@@ -5,7 +5,6 @@ entry.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,18 +15,16 @@ from search.bodies import Json, number
 from search.choice import alike
 from search.entries import BUDGETED, Entry, SweepState
 from search.front import front
+from search.outlook import Foresight
 from search.records import Records
 from search.view_cost import Cost, Runs, cost_of
 from search.view_finals import FinalsFold, FinalsView
 from search.view_nodes import NodesFold
-from search.view_rows import TrialFold, TrialView
+from search.view_plan import PlanView
+from search.view_rows import COUNTED, TrialFold, TrialView, counts_of, ranked
 
 #: What is told of a refresh beside the rest; all of it is in the record.
 REFRESHED = ("when", "new_rows", "verdict", "fresh", "next")
-#: What `trial_counts` counts, in its order. Those "cached", and those "infeasible" (they break a
-#: constraint), are among the completed as well.
-COUNTED = ("completed", "cached", "pruned", "failed", "cancelled", "infeasible")
-
 #: What is told of each trial on the front of score against cost.
 FRONT = ("trial", "score", "fit_s", "predict_ms_per_1k", "peak_mb")
 
@@ -70,6 +67,7 @@ class SweepView:
         finals: finalists, winner and estimate.
         doubts: those of ``warnings`` that came of the sweep's result.
         refreshed: each time that rows came later, as `quintain refresh --json` told it.
+        plan: what was foreseen before the first trial, beside what it took.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
     """
 
@@ -91,6 +89,7 @@ class SweepView:
     finals: FinalsView = field(default_factory=FinalsView)
     doubts: tuple[Warned, ...] = ()
     refreshed: tuple[Mapping[str, Any], ...] = ()
+    plan: PlanView | None = None
     reason: str = ""
     records: str = ""
     place: str = ""
@@ -130,15 +129,16 @@ class SweepView:
             warnings=tuple(fold.warnings),
             baseline=fold.baseline,
             trials=trials,
-            counts=_counts(trials),
+            counts=counts_of(trials),
             wall_s=fold.runs.wall_s,
             resources=cost_of(
                 trials, finals, fold.runs, fold.nodes.view(fold.began), header.get("spec") or {}
             ),
-            best=finals.winner or next(iter(_ranked(trials, direction)), None),
+            best=finals.winner or next(iter(ranked(trials, direction)), None),
             finals=finals,
             doubts=tuple(fold.doubts),
             refreshed=tuple(fold.refreshed),
+            plan=fold.plan(trials, int(header.get("budget") or 0)),
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -158,7 +158,7 @@ class SweepView:
     @property
     def ranked(self) -> list[TrialView]:
         """Completed trials with a score that break no constraint, the best first."""
-        return _ranked(self.trials, self.direction)
+        return ranked(self.trials, self.direction)
 
     @property
     def constraints(self) -> dict[str, float]:
@@ -249,6 +249,7 @@ class SweepView:
                 for each in self.warnings
             ],
             "resources": self.resources.to_json(),
+            "plan": None if self.plan is None else self.plan.to_json(),
             "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
             "records": self.records,
@@ -277,6 +278,7 @@ class _Fold:
     nodes: NodesFold = field(default_factory=NodesFold)
     finals: FinalsFold = field(default_factory=FinalsFold)
     tried_elsewhere: int = 0
+    foreseen: Foresight | None = None
 
     @classmethod
     def of(cls, metric: str, entries: Iterable[Entry], part: Mapping[str, Any] | None) -> "_Fold":
@@ -309,10 +311,18 @@ class _Fold:
                 self.baseline = BaselineView(body["kind"], score, scores, number(on_part))
             case "refreshed":
                 self.refreshed.append(body)
+            case "plan":
+                self.foreseen = Foresight.read(body)
             case "state":
                 self.last = body
                 self.runner = body.get("runner", self.runner)
                 self.tried_elsewhere = body.get("tried_elsewhere", self.tried_elsewhere)
+
+    def plan(self, trials: tuple[TrialView, ...], budget: int) -> PlanView | None:
+        """What was foreseen beside these trials."""
+        if self.foreseen is None:
+            return None
+        return PlanView.of(self.foreseen, trials, self.runs.wall_s, budget)
 
 
 def read_view(records: Records, sweep: str) -> SweepView:
@@ -327,23 +337,3 @@ def read_view(records: Records, sweep: str) -> SweepView:
         records=records.url,
         place=records.place,
     )
-
-
-def _ranked(trials: Iterable[TrialView], direction: str) -> list[TrialView]:
-    """Completed trials the best first: by score, of equals the quicker, then the earlier.
-
-    A trial without a score, with NaN, or that breaks a constraint is not among them.
-    """
-    sign = -1.0 if direction == "maximize" else 1.0
-    feasible = [each for each in trials if each.state == "completed" and not each.infeasible]
-    scored = [each for each in feasible if not math.isnan(each.score)]
-    return sorted(scored, key=lambda each: (sign * each.score, each.wall_s, each.trial))
-
-
-def _counts(trials: Iterable[TrialView]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for trial in trials:
-        counts[trial.state] += 1
-        counts["cached"] += trial.cached
-        counts["infeasible"] += bool(trial.infeasible)
-    return {name: counts[name] for name in (*COUNTED, "waiting", "running")}

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,10 @@ ROW = (
 _COSTS = (
     "wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb", "bytes_read", "measuring_s",
 )  # fmt: skip
+
+#: What `trial_counts` counts, in its order. Those "cached", and those "infeasible" (they break a
+#: constraint), are among the completed as well.
+COUNTED = ("completed", "cached", "pruned", "failed", "cancelled", "infeasible")
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -212,6 +217,27 @@ class TrialFold:
             bytes_read=sum(r.bytes_read for r in each),
             measuring_s=sum(r.measuring_s for r in each),
         )
+
+
+def ranked(trials: Iterable[TrialView], direction: str) -> list[TrialView]:
+    """Completed trials the best first: by score, of equals the quicker, then the earlier.
+
+    A trial without a score, with NaN, or that breaks a constraint is not among them.
+    """
+    sign = -1.0 if direction == "maximize" else 1.0
+    feasible = [each for each in trials if each.state == "completed" and not each.infeasible]
+    scored = [each for each in feasible if not math.isnan(each.score)]
+    return sorted(scored, key=lambda each: (sign * each.score, each.wall_s, each.trial))
+
+
+def counts_of(trials: Iterable[TrialView]) -> dict[str, int]:
+    """Trials by state, and those "cached" and "infeasible" once more."""
+    counts: Counter[str] = Counter()
+    for trial in trials:
+        counts[trial.state] += 1
+        counts["cached"] += trial.cached
+        counts["infeasible"] += bool(trial.infeasible)
+    return {name: counts[name] for name in (*COUNTED, "waiting", "running")}
 
 
 def _resources(body: Mapping[str, Any]) -> Resources:
