@@ -50,4 +50,5 @@ def final_rules(prepared: "Prepared", fresh: Sequence[Sequence[Split]]) -> Final
     folds = len(prepared.splits) // repeats
     if part is None:
         return FinalRules(folds, repeats, tested_share(prepared.splits))
-    return FinalRules(folds, repeats, tested_share(fresh[0]), part.dearer)
+    more = part.of / len(part.rows)
+    return FinalRules(folds, repeats, tested_share(fresh[0]), part.dearer, more)

@@ -31,7 +31,7 @@ from quintain.part import (
     searched_before_hold_out,
     searched_part,
 )
-from quintain.tasks import misplaced, seems_regression, settled
+from quintain.tasks import grid_warnings, misplaced, seems_regression, settled
 from search.errors import SpecError
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
@@ -191,7 +191,7 @@ def prepare(
         constant,
         (
             *dataset.warnings, *division.warnings, *of_part, *split_warnings, *suspected,
-            *_grid_warnings(spec),
+            *grid_warnings(spec),
         ),
         part, on_part,
     )  # fmt: skip
@@ -224,18 +224,6 @@ def _resolved(
     if problems:
         raise SpecError(problems)
     return spec, recipes, whole, measured
-
-
-def _grid_warnings(spec: Spec) -> list[Warned]:
-    """A grid that the budget does not cover is searched in part."""
-    size = space_of(spec).cardinality()
-    if spec.search.sampler != "grid" or size is None or size <= spec.search.trials:
-        return []
-    message = (
-        f"the grid has {size} configurations and search.trials is {spec.search.trials}: "
-        "a random part of it is searched; raise trials to search all"
-    )
-    return [Warned("grid_capped", message, float(size))]
 
 
 def spec_of(header: Mapping[str, Any]) -> Spec:

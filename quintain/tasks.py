@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from evaluators.model_table import OWN_CLASS_WEIGHTS
 from evaluators.models import registered
 from evaluators.resampling import NONE
-from evaluators.types import Dataset
-from search.spec import Spec
+from evaluators.types import Dataset, Warned
+from search.spec import Spec, space_of
 
 #: Keys of a ``[[model]]`` block that speak of classes, wherever they stand.
 _OF_CLASSES = ("class_weight", *OWN_CLASS_WEIGHTS)
@@ -44,3 +44,15 @@ def misplaced(spec: Spec) -> Iterator[str]:
             continue  # it is refused as a whole, and its default space is that of classes
         for home, given in (("params", block.params), ("space", block.space)):
             yield from (f"{at}.{home}.{key}: {why}" for key in _OF_CLASSES if key in given)
+
+
+def grid_warnings(spec: Spec) -> list[Warned]:
+    """A grid that the budget does not cover is searched in part."""
+    size = space_of(spec).cardinality()
+    if spec.search.sampler != "grid" or size is None or size <= spec.search.trials:
+        return []
+    message = (
+        f"the grid has {size} configurations and search.trials is {spec.search.trials}: "
+        "a random part of it is searched; raise trials to search all"
+    )
+    return [Warned("grid_capped", message, float(size))]

@@ -40,7 +40,7 @@ from search.finals_plan import (
 )
 from search.flights import Flight, ended_body
 from search.losses import judged
-from search.policy import FALSE_STARTS_ALLOWED, FINALS_SHARE, Policy
+from search.policy import FALSE_STARTS_ALLOWED, FINALS_SHARE, FinalRules, Policy
 from search.queue import Queue
 from search.trials import Trials
 
@@ -124,6 +124,11 @@ class Finals:
         return Record(Entry("finalists", now, body))
 
     @property
+    def _rules(self) -> FinalRules:
+        assert self.policy.finals is not None, "a sweep with finalists has rules for them"
+        return self.policy.finals
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Jobs done, and all that are known of; the estimate counts from the start."""
         done = sum(job.done for job in self.jobs)
@@ -166,10 +171,8 @@ class Finals:
             return []
         job = self.jobs[place]
         candidate, queue = self.candidates[job.candidate], self._queue
-        needed = queue.needs(candidate.model, job.memory_mb)
-        if job.partition != SEARCH and self.policy.finals is not None and not job.memory_mb:
-            needed *= self.policy.finals.dearer  # more rows take more memory
-        size = queue.room.take(needed)
+        more = 1.0 if job.partition == SEARCH else self._rules.more_rows
+        size = queue.room.take(queue.needs(candidate.model, job.memory_mb, more))
         if size is None:
             return []
         configuration = Configuration(candidate.model, candidate.params)
@@ -226,7 +229,9 @@ class Finals:
         else:
             job.deaths += 1
             elapsed = event.time - flight.started_at
-            limit = self._limit(job)
+            limit = self._rules.limit_s(
+                self.policy.trial_timeout_s, job.partition != SEARCH, job.folds
+            )
             failure = judged(event, deaths=job.deaths, elapsed_s=elapsed, limit_s=limit)
         if failure is None:
             if event.loss == "memory":
@@ -234,17 +239,6 @@ class Finals:
             self._again(job)
             return []
         return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
-
-    def _limit(self, job: Job) -> float | None:
-        """The trial's limit, in proportion where a job has more folds than a trial, or more rows.
-
-        As ``evaluators.crossval.Evaluator`` has it.
-        """
-        limit, rules = self.policy.trial_timeout_s, self.policy.finals
-        if limit is None or rules is None:
-            return limit
-        dearer = 1.0 if job.partition == SEARCH else rules.dearer
-        return limit * dearer * max(1.0, (job.folds or 0) / (rules.folds * rules.repeats))
 
     def _grown(self, job: Job, flight: Flight) -> bool:
         """Give a job that ran out of memory the next class, with fewer neighbours, once."""
@@ -315,15 +309,12 @@ class Finals:
 
     def _estimate(self, winner: int) -> None:
         """The winner is known: its estimate is the last job."""
-        rules = self.policy.finals
-        assert rules is not None, "a sweep with finalists has rules for them"
         self.winner = winner
-        self.jobs.append(Job(winner, ESTIMATE, self.plan.repeats * rules.folds))
+        self.jobs.append(Job(winner, ESTIMATE, self.plan.repeats * self._rules.folds))
 
     def _choice(self) -> Choice:
         """Among the finalists that could be scored."""
-        rules = self.policy.finals
-        assert rules is not None, "a sweep with finalists has rules for them"
+        rules = self._rules
         if len(self.candidates) == 1:
             return Choice(0, f"{self.candidates[0].name} has the best selection score")
         scored = judgeable(self.candidates, self.jobs, on_more_rows=rules.on_more_rows)

@@ -44,17 +44,29 @@ class FinalRules:
         test_share: test rows over training rows of a fold.
         dearer: how many times as long a fold of a fresh partition is taken to last as one searched
             on; 1 where they have the same rows, more where a part of the rows is searched.
+        more_rows: how many times as many rows it learns from.
     """
 
     folds: int
     repeats: int
     test_share: float
     dearer: float = 1.0
+    more_rows: float = 1.0
 
     @property
     def on_more_rows(self) -> bool:
         """Whether a part of the rows is searched, and finalists take all of them."""
         return self.dearer > 1.0
+
+    def limit_s(self, trial_s: float | None, fresh: bool, folds: int | None) -> float | None:
+        """A trial's limit for a finalist: in proportion where it has more folds, or more rows.
+
+        As ``evaluators.crossval.Evaluator`` has it. ``folds``: None for one deal.
+        """
+        if trial_s is None:
+            return None
+        dearer = self.dearer if fresh else 1.0
+        return trial_s * dearer * max(1.0, (folds or 0) / (self.folds * self.repeats))
 
 
 @dataclass(frozen=True, slots=True)

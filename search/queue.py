@@ -15,6 +15,8 @@ from search.trials import Trial, Trials
 
 #: Packs that may pass the first trial that waits, for each slot.
 PATIENCE = 4
+#: What a worker takes before it has any rows, at least; in units of 2**20 bytes.
+IDLE_MB = 100.0
 
 
 class Queue:
@@ -43,9 +45,14 @@ class Queue:
         """Nobody waits any more."""
         self._waiting.clear()
 
-    def needs(self, model: str, given_mb: float) -> float:
-        """Memory for a trial in units of 2**20 bytes; ``given_mb``: since it ran out, else 0."""
-        return max(given_mb, self._learning.peaks.predict(model))
+    def needs(self, model: str, given_mb: float, more_rows: float = 1.0) -> float:
+        """Memory for a trial in units of 2**20 bytes; ``given_mb``: since it ran out, else 0.
+
+        ``more_rows``: how many times the rows of the search it has. What a trial takes beyond an
+        idle worker is in proportion to them.
+        """
+        peak = self._learning.peaks.predict(model)
+        return max(given_mb, peak + (more_rows - 1) * max(0.0, peak - IDLE_MB))
 
     def _class_of(self, trial: Trial) -> float:
         """Its memory class."""

@@ -10,17 +10,16 @@ from evaluators.types import Failure, Interval, Outcome, Resources
 from search.choice import Judged, choose
 from search.driver import Driver
 from search.events import StopAsked
-from search.finals import Finals
 from search.finals_plan import (
     CHOICE,
     ESTIMATE,
     SEARCH,
-    Job,
     plan_of,
     plan_on_more_rows,
     within,
 )
 from search.policy import FINALS_SHARE, RESTART_S, FinalRules, Policy
+from search.queue import IDLE_MB
 from search.records import Records
 from search.space import Float, Parameter, Space
 from search.strategy import make_strategy
@@ -289,10 +288,8 @@ def test_what_finalists_take_on_more_rows_is_planned_for(store):
     short.run()
     assert (len(short.on(CHOICE)), len(short.on(ESTIMATE))) == (0, 1)
     assert short.view.finals.estimate is not None
-    hurried = replace(free.policy, trial_timeout_s=5.0)
-    finals = Finals(hurried, plan_on_more_rows(0), [], "over", free.sweep.queue)
-    limits = [finals._limit(Job(0, partition)) for partition in (SEARCH, CHOICE, ESTIMATE)]
-    assert limits == [5.0, 50.0, 50.0]
+    assert [rules.limit_s(5.0, fresh, None) for fresh in (False, True)] == [5.0, 50.0]
+    assert rules.limit_s(5.0, True, 10) == 100.0
 
 
 def test_a_finalist_that_breaks_a_constraint_on_more_rows_does_not_win(store):
@@ -335,3 +332,17 @@ def test_the_interval_reaches_by_the_part_that_was_searched(direction, sign):
     ends = sorted((sign * (0.70 - 0.1 * 0.632 * 0.2), sign * 0.90))
     assert (reached.low, reached.high) == pytest.approx(ends)
     assert "times that part's share of the rows (20.0%)" in reached.method
+
+
+def test_a_finalist_on_more_rows_gets_memory_for_them(store):
+    """What trials took beyond an idle worker grows with the rows; what one ran out of is kept."""
+
+    def plan(item):
+        outcome = scored(item, item.configuration.params.get("x", 0.0))
+        return Happening(2.0, replace(outcome, resources=replace(outcome.resources, peak_mb=600.0)))
+
+    queue = Watched(store, plan, budget=20).run().sweep.finals._queue
+    on_part = queue.needs("m", 0.0)
+    assert on_part >= 600.0
+    assert queue.needs("m", 0.0, 10.0) == pytest.approx(IDLE_MB + 10 * (on_part - IDLE_MB))
+    assert queue.needs("m", 1e6, 10.0) == 1e6
