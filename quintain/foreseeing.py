@@ -87,7 +87,7 @@ def foresight(found: Planned) -> Foresight:
     for cost, draws in zip(
         found.costs, trial_draws(found.costs, demand, found.limits.seed), strict=True
     ):
-        peak_mb = cost.peak(demand.most_train_rows).high
+        peak_mb = demand.worker_mb([cost])
         middle, spread = float(np.median(draws)), float(np.std(np.log(draws)))
         models[cost.model] = ModelForesight(middle, spread, peak_mb)
     deals = finals_deals(demand, max(1, min(plan.max_concurrent, demand.trials)))

@@ -37,6 +37,8 @@ from search.spec_values import megabytes, seconds
 PILOTS_S = 45.0
 #: An idle Ray, in MB of 2**20 bytes, and the seconds by which it starts later.
 RAY_MB, RAY_START_S = 600.0, 6.0
+#: A Ray worker's own memory beside what ours has (seen: 41 to 48 of them).
+RAY_WORKER_MB = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +225,7 @@ def _demand(prepared: Prepared, costs: Sequence[ModelCost]) -> Demand:
         timeout_s=spec.search.timeout, learns=spec.search.sampler == "tpe",
         data_row_mb=data.values[:1].nbytes / MB, start_s=4.0 + RAY_START_S * ray,
         driver_mb=memory_watch().look().own / MB + RAY_MB * ray,
-        all_rows=None if prepared.part is None else data.rows,
+        all_rows=None if prepared.part is None else data.rows, beside_mb=RAY_WORKER_MB * ray,
     )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ class Demand:
         data_row_mb: memory of one row of the data, held once a node.
         driver_mb: own memory of the driver and what runs beside workers.
         start_s: seconds until the first trial runs.
+        beside_mb: memory of a worker beside what pilot fits have measured: a Ray worker's own.
     """
 
     rows: int
@@ -93,6 +94,7 @@ class Demand:
     data_row_mb: float = 0.0
     driver_mb: float = 0.0
     start_s: float = 4.0
+    beside_mb: float = 0.0
     all_rows: int | None = None
 
     @property
@@ -109,6 +111,10 @@ class Demand:
     def most_train_rows(self) -> float:
         """Rows that the largest fit learns from."""
         return (self.rows_held if self.finals else self.rows) * self.train_share
+
+    def worker_mb(self, costs: Sequence["ModelCost"]) -> float:
+        """Own memory of one worker to plan for, whichever model it fits."""
+        return max(cost.peak(self.most_train_rows).high for cost in costs) + self.beside_mb
 
     def with_rows(self, rows: int) -> "Demand":
         """The same with a part of the rows searched on; finalists and estimate take all."""
@@ -178,7 +184,7 @@ class Limits:
 
 def forecast(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> Plan:
     """What a sweep takes; where no trial fits, the seconds are those of one at a time."""
-    worker_mb = max(cost.peak(demand.most_train_rows).high for cost in costs)
+    worker_mb = demand.worker_mb(costs)
     data_mb = demand.data_row_mb * demand.rows_held
     beside = [data_mb + demand.driver_mb * (place == 0) for place in range(len(limits.nodes))]
     free = tuple(
@@ -322,5 +328,5 @@ def _two_digits(number: int) -> int:
 
 def least_memory_mb(costs: Sequence[ModelCost], demand: Demand) -> float:
     """Memory of a node that holds the driver, the data and one worker."""
-    worker_mb = max(cost.peak(demand.most_train_rows).high for cost in costs)
+    worker_mb = demand.worker_mb(costs)
     return (demand.driver_mb + demand.data_row_mb * demand.rows_held + worker_mb) / PLANNABLE
