@@ -15,6 +15,8 @@ from evaluators.process import HighMark, LinuxProcess
 
 #: Children are listed anew only so often that it costs no more than this share of one core.
 LISTING_SHARE = 0.0025
+#: So many looks at the descendants go together: one at all there is, the others at their memory.
+THOROUGH_EVERY = 5
 #: A list of processes older than this many seconds is not built upon: numbers may be used again.
 LISTING_STALE_S = 10.0
 #: psutil lists children dearly (about 4 ms), so it does at most this often.
@@ -39,8 +41,11 @@ class Family(Protocol):
 
     sees_short_peaks: bool
 
-    def sample(self) -> Sample:
-        """Memory and threads, and the most memory since the last call."""
+    def sample(self, *, thorough: bool = True) -> Sample:
+        """Memory and threads, and the most memory since the last call.
+
+        Not ``thorough``: of descendants what is cheap; the rest is as it was, and told later.
+        """
 
     def cpu_s(self) -> float:
         """CPU seconds so far: the process, its living descendants, and children waited for.
@@ -73,12 +78,12 @@ class LinuxFamily:
         if self._self.reading() is None:
             raise NotImplementedError("this kernel does not tell anonymous memory")
 
-    def sample(self) -> Sample:
+    def sample(self, *, thorough: bool = True) -> Sample:
         """See ``Family``."""
         now = self._self.reading()
         if now is None:
             raise RuntimeError("the kernel no longer tells this process's own memory")
-        own, highest, threads, exact = self._descendants.memory()
+        own, highest, threads, exact = self._descendants.memory(thorough=thorough)
         return Sample(
             own=now.own + own,
             highest=max(now.highest + own, now.own + highest),
@@ -118,16 +123,22 @@ class Descendants:
         self._forks: dict[int, int] = {}  # who runs its parent's program: that parent
         self._shared: dict[int, int] = {}  # and how many bytes are still the parent's
         self._seen: set[int] = set()
+        self._glances = 0
         self._listed_at = self._compared_at = float("-inf")
         self._listing_s = self._comparing_s = 0.0
 
-    def memory(self) -> Sample:
-        """Own memory and threads of all of them. New ones may be missed for some 0.1 s."""
+    def memory(self, *, thorough: bool = True) -> Sample:
+        """Own memory and threads of all of them. New ones may be missed for some 0.1 s.
+
+        Of those that are not ``thorough`` each THOROUGH_EVERYth is: what a process's highest mark
+        tells is not lost meanwhile.
+        """
         self._list_when_due(LISTING_SHARE)
+        self._glances = 0 if thorough else (self._glances + 1) % THOROUGH_EVERY
         own = threads = excess = 0
         for pid, each in list(self._known.items()):
             try:
-                now = each.reading()
+                now = each.glance() if self._glances else each.reading()
             except ProcessLookupError:
                 self._forget(pid)
                 continue
@@ -226,7 +237,7 @@ class PortableFamily:
         self._children: list[Any] = []
         self._listed_at = float("-inf")
 
-    def sample(self) -> Sample:
+    def sample(self, *, thorough: bool = True) -> Sample:
         """See ``Family``."""
         own = threads = 0
         for each in self._members():

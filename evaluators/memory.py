@@ -82,10 +82,10 @@ class MemoryWatch:
             self._look()
             self._open.remove(peak)
 
-    def look(self) -> Sample:
-        """Sample now and note it in every open peak."""
+    def look(self, *, thorough: bool = True) -> Sample:
+        """Sample now and note it in every open peak; ``thorough``: see ``Family.sample``."""
         with self._lock:
-            return self._look()
+            return self._look(thorough=thorough)
 
     def cpu_s(self) -> float:
         """CPU seconds of the family so far; see ``Family.cpu_s``."""
@@ -97,8 +97,8 @@ class MemoryWatch:
         with self._lock:
             return self._family.bytes_read()
 
-    def _look(self) -> Sample:
-        sample = self._family.sample()
+    def _look(self, *, thorough: bool = True) -> Sample:
+        sample = self._family.sample(thorough=thorough)
         for peak in self._open:
             peak.note(sample.highest, sample.threads)
         return sample

@@ -5,6 +5,7 @@ and an open file belongs to that very process, so a number given to a new proces
 for the old one.
 """
 
+import mmap
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MB = 2**20
+PAGE = mmap.PAGESIZE
 #: A fork whose size differs from its parent's by less than this many bytes owns nothing yet.
 JUST_FORKED = 65536
 
@@ -22,6 +24,9 @@ _STATUS = re.compile(
     rb".*?VmSwap:\s+(\d+).*?Threads:\s+(\d+)",
     re.DOTALL,
 )
+#: With the number of a process, the name of its CPU clock (what clock_getcpuclockid(3) gives).
+_CPUCLOCK_SCHED = 2
+
 _READ_BYTES = re.compile(rb"^read_bytes: (\d+)", re.MULTILINE)
 _ROLLUP = re.compile(rb"(Private_Clean|Private_Dirty|Anonymous):\s+(\d+)")
 
@@ -71,10 +76,10 @@ class LinuxProcess:
     def __init__(self, pid: int, mark: HighMark | None = None) -> None:
         self.pid = pid
         self._mark = mark
-        self._mapped = self._grown = self._resident = 0
+        self._mapped = self._grown = self._resident = self._swapped = self._threads = 0
         with ExitStack() as opened:
-            self._status, self._stat = (
-                _opened(f"/proc/{pid}/{name}", opened) for name in ("status", "stat")
+            self._status, self._stat, self._statm = (
+                _opened(f"/proc/{pid}/{name}", opened) for name in ("status", "stat", "statm")
             )
             self.reading()
             self._files = opened.pop_all()
@@ -93,7 +98,14 @@ class LinuxProcess:
         highest = self._highest(resident, (file + shared) * 1024)
         if self._mark is not None and self._mark.settable:
             self._mark.reset()
+        self._swapped, self._threads = swapped * 1024, threads
         return Reading(own, max(own, highest), threads)
+
+    def glance(self) -> Reading:
+        """Own memory now, for a fifth of what ``reading`` takes; all else as it was there."""
+        _, resident, mapped, *_ = os.pread(self._statm, 256, 0).split()
+        own = (int(resident) - int(mapped)) * PAGE + self._swapped
+        return Reading(own, own, self._threads)
 
     def _highest(self, resident: int, mapped: int) -> int:
         """The most own memory since the last reading, as far as the kernel's mark tells."""
@@ -106,10 +118,18 @@ class LinuxProcess:
         return highest
 
     def cpu_s(self) -> float:
-        """User and system seconds of the process and of its children that it has waited for."""
+        """User and system seconds of the process and of its children that it has waited for.
+
+        Its own by its CPU clock, since the file counts in hundredths and rounds down; the children
+        it waited for are in the file alone.
+        """
         user, system, child_user, child_system = _fields(os.pread(self._stat, 4096, 0))[11:15]
-        ticks = int(user) + int(system) + int(child_user) + int(child_system)
-        return ticks / os.sysconf("SC_CLK_TCK")
+        tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
+        try:
+            own_s = time.clock_gettime(~self.pid << 3 | _CPUCLOCK_SCHED)
+        except OSError:  # it has ended since, or other clocks are hidden here
+            own_s = (int(user) + int(system)) * tick_s
+        return own_s + (int(child_user) + int(child_system)) * tick_s
 
     def bytes_read(self) -> int:
         """Bytes that storage delivered to the process and to children it has waited for.

@@ -17,8 +17,9 @@ from evaluators.types import Resources
 Phase = Literal["load", "fit", "score"]
 
 #: Samples are as close as their cost allows, SAMPLING_SHARE of one core, from SHORTEST_S on; where
-#: nothing but samples sees a peak, LONGEST_S apart at most.
-SAMPLING_SHARE = 0.003
+#: nothing but samples sees a peak, LONGEST_S apart at most, unless that would cost MOST_SHARE. All
+#: measuring together then stays under 1% of a fit of one second, however slow a look is.
+SAMPLING_SHARE, MOST_SHARE = 0.003, 0.007
 SHORTEST_S, LONGEST_S, LONGEST_EXACT_S = 0.01, 0.04, 0.1
 #: After so many samples that nobody wanted, the sampler sleeps until it is woken. Waking it costs
 #: more than a look at a flag, so it waits a second for the next of many short pieces of work.
@@ -40,7 +41,8 @@ class Profiler:
     Attributes:
         cost_s: CPU seconds the measuring itself took.
         sees_short_peaks: False where the kernel's mark of the highest memory cannot be used: then
-            a peak of less than 40 ms, or inside one long C call, may be missed.
+            a peak of less than 40 ms (more where a look is slow), or inside one long C call, may
+            be missed.
     """
 
     def __init__(self, *, fresh: bool = True) -> None:
@@ -198,10 +200,11 @@ class Sampler:
             unwanted += 1
             if self._wanted:
                 unwanted = 0
-                longest = LONGEST_EXACT_S if self.watch.look().exact else LONGEST_S
+                longest = LONGEST_EXACT_S if self.watch.look(thorough=False).exact else LONGEST_S
             used_s = time.thread_time()  # waking up included
-            pause = min(max((used_s - self._used_s) / SAMPLING_SHARE, SHORTEST_S), longest)
-            self._used_s = used_s
+            look_s, self._used_s = used_s - self._used_s, used_s
+            pause = min(max(look_s / SAMPLING_SHARE, SHORTEST_S), longest)
+            pause = max(pause, look_s / MOST_SHARE)
 
 
 def _sampler() -> Sampler:

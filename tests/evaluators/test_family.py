@@ -236,7 +236,7 @@ def test_no_file_stays_open():
         source.sample()
     with pytest.raises(OSError, match="No such"):
         LinuxProcess(worker.pid)
-    assert during == before + 2
+    assert during == before + 3
     assert len(os.listdir("/proc/self/fd")) == before
 
 
