@@ -10,7 +10,7 @@ from cluster.runner import Machine
 from evaluators.process import MB
 from quintain.model_costs import measured
 from quintain.plan_text import size, span
-from quintain.planning import Planned, planned
+from quintain.planning import RAY_WORKER_MB, Planned, planned
 from quintain.prepare import Prepared
 from search.errors import PlanError
 from search.outlook import Foresight, ModelForesight
@@ -46,12 +46,13 @@ def pilots_s(prepared: Prepared, trial_s: float | None, slots: int) -> float | N
 
 
 def foresee(
-    prepared: Prepared, machine: Machine, slots: int, seconds: float, tell: Callable[[str], None]
-) -> Foresight | None:
+    prepared: Prepared, runner: str, machine: Machine, slots: int, seconds: float,
+    tell: Callable[[str], None],
+) -> Foresight | None:  # fmt: skip
     """Pilot fits for about so many seconds, and what follows from them; None if nothing does."""
     tell(f"planning first: pilot fits for about {span(seconds)} (--no-plan leaves them out)")
     try:
-        found = planned_on(prepared, machine, slots, seconds, tell)
+        found = planned_on(prepared, runner, machine, slots, seconds, tell)
     except PlanError as failed:
         tell(f"no plan: {failed}")
         return None
@@ -67,16 +68,19 @@ def foresee(
 
 
 def planned_on(
-    prepared: Prepared, machine: Machine, slots: int, seconds: float, tell: Callable[[str], None]
-) -> Planned:
+    prepared: Prepared, runner: str, machine: Machine, slots: int, seconds: float,
+    tell: Callable[[str], None],
+) -> Planned:  # fmt: skip
     """The plan for a runner that is ready: what its nodes offer is for trials alone."""
     began = time.monotonic()
     piloted = measured(prepared, seconds, tell)
     nodes = tuple(Node(node.cores, node.memory_mb / PLANNABLE) for node in machine.nodes)
     limits = Limits(nodes, None, prepared.spec.search.seed)
+    beside_mb = RAY_WORKER_MB if runner == "ray" else 0.0
     found = planned(
-        prepared, piloted, limits, most_slots=slots, driver_mb=0.0, data_row_mb=0.0, start_s=START_S
-    )
+        prepared, piloted, limits, most_slots=slots, driver_mb=0.0, data_row_mb=0.0,
+        start_s=START_S, beside_mb=beside_mb,
+    )  # fmt: skip
     return replace(found, wall_s=time.monotonic() - began)
 
 

@@ -37,7 +37,7 @@ from search.spec_values import megabytes, seconds
 PILOTS_S = 45.0
 #: An idle Ray, in MB of 2**20 bytes, and the seconds by which it starts later.
 RAY_MB, RAY_START_S = 600.0, 6.0
-#: A Ray worker's own memory beside what ours has (seen: 41 to 48 of them).
+#: What a Ray worker has of its own beside what ours has (53 measured, whatever the model).
 RAY_WORKER_MB = 60.0
 
 

@@ -106,7 +106,7 @@ def _foreseen(
     if seconds is None:
         return None
     tell = watcher.say if watcher is not None else lambda line: None
-    return foresee(place.prepared, machine, slots, seconds, tell)
+    return foresee(place.prepared, place.name, machine, slots, seconds, tell)
 
 
 def resume(
