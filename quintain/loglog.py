@@ -19,6 +19,8 @@ COLOURS = (
 )  # fmt: skip
 #: Letters of a name, at most.
 LONGEST_NAME = 22
+#: Ticks beyond 10 seconds: 1 and 10 minutes, 1, 10 and 100 hours.
+LONG_TIMES = (60.0, 600.0, 3600.0, 36_000.0, 360_000.0)
 #: A line has so many points.
 STEPS = 40
 
@@ -58,8 +60,7 @@ def picture(speeds: Speeds) -> str:
         f'<text x="{LEFT}" y="26" font-size="16">Time of one fit by rows: '
         f"{escape(speeds.name)}</text>",
         f'<text x="{LEFT}" y="45" fill="#555">points: measured, one thread; lines: fitted, dashed '
-        f"beyond what was measured; bars: where {speeds.rows:,} rows should end nine times in "
-        "ten</text>",
+        f"beyond; bars: where {speeds.rows:,} rows should end nine times in ten</text>",
         *_axes(across, up, speeds.rows),
     ]
     bars = WIDTH - RIGHT + BAR_STEP * (len(known) + 1)
@@ -129,7 +130,7 @@ def _axes(across: Scale, up: Scale, full: int) -> list[str]:
         x = across.at(value)
         lines.append(f'<path d="M{x} {TOP}V{bottom}" stroke="#ddd"/>')
         lines.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{value:,.0f}</text>')
-    for value in up.ticks():
+    for value in _times(up):
         y = up.at(value)
         lines.append(f'<path d="M{LEFT} {y}H{right}" stroke="#ddd"/>')
         lines.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{span(value)}</text>')
@@ -144,6 +145,12 @@ def _axes(across: Scale, up: Scale, full: int) -> list[str]:
         f'transform="rotate(-90 20 {up_middle})">time of one fit</text>'
     )
     return lines
+
+
+def _times(up: Scale) -> list[float]:
+    """Ticks in seconds where a clock has round figures: powers of ten, then minutes and hours."""
+    short = [value for value in up.ticks() if value <= 10]
+    return [*short, *(value for value in LONG_TIMES if up.low <= value <= up.high)]
 
 
 def _curve(speed: Speed, full: int, across: Scale, up: Scale, colour: str) -> list[str]:

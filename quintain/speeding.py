@@ -18,8 +18,9 @@ from quintain.thread_speeds import Threaded, by_threads
 from search.errors import PlanError
 from search.spec import read_spec
 
-#: Seconds for all algorithms together; an algorithm may overrun, and the next have less.
-MEASURED_S = 180.0
+#: Seconds for all algorithms together; an algorithm may overrun, and the next have less, but so
+#: much of an equal share at least.
+MEASURED_S, LEAST_SHARE = 180.0, 0.6
 FOLDS = 3
 #: Of an algorithm's seconds, how much goes into rows; the rest into threads.
 ROWS_SHARE = 0.75
@@ -174,7 +175,9 @@ def _speeds(
     found, left_s = [], measured_s
     for place, name in enumerate(names):
         tell(f"measuring {name}: {place + 1} of {len(names)}")
-        share, before = left_s / (len(names) - place), time.monotonic()
+        # what dear ones overrun by may not starve those that come after them
+        share = max(left_s / (len(names) - place), LEAST_SHARE * measured_s / len(names))
+        before = time.monotonic()
         found.append(_speed(prepared, pieces, name, share))
         left_s = max(left_s - (time.monotonic() - before), 1.0)
     return tuple(found)

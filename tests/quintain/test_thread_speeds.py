@@ -17,7 +17,7 @@ from quintain.others import OthersLoad
 from quintain.prepare import prepare
 from quintain.speed_text import lines
 from quintain.speeding import speed
-from quintain.thread_speeds import Threaded, telling_rows, uses_threads
+from quintain.thread_speeds import Threaded, by_threads, telling_rows, uses_threads
 from search.spec import read_spec
 
 from .conftest import table
@@ -41,29 +41,35 @@ def test_threads_are_tried_on_the_smallest_fit_of_a_second():
 
 @pytest.fixture(scope="module")
 def measured():
-    """A model that shares its trees out among threads, and one that has nothing to share out."""
-    return speed(table(6000), "default", ["random_forest", "gaussian_nb"], measured_s=24.0)
+    """A small table, one algorithm, a second."""
+    return speed(table(1000), "default", ["gaussian_nb"], measured_s=1.0)
 
 
 @pytest.mark.skipif(usable_cores() < 2, reason="one core")
-def test_only_a_model_that_shares_out_its_work_is_told_to_use_threads(measured):
+@pytest.mark.parametrize(("model", "shares"), [("random_forest", True), ("gaussian_nb", False)])
+def test_only_a_model_that_shares_out_its_work_is_told_to_use_threads(measured, model, shares):
     """A forest does; what the table has beside each says so, with the cores kept busy."""
-    forest, naive = measured.speeds
-    assert uses_threads(forest.threads)
-    assert not uses_threads(naive.threads)
-    told = {line.split()[0]: line for line in lines(measured)}
-    assert f"({forest.threads[max(forest.threads)].cores:.1f} cores)" in told["random_forest"]
-    assert "cores)" not in told["gaussian_nb"]
-    assert measured.to_json()["models"]["random_forest"]["threads_cores"].keys() == {
-        str(count) for count in forest.threads
-    }
+    spec = {
+        "name": "loans", "data": {"source": "(in memory)", "target": "default"},
+        "model": [{"estimator": model}],
+    }  # fmt: skip
+    ready = prepare(read_spec(spec), table(3000))
+    pieces = parts(ready.dataset, ready.splits[:1])
+    largest = replace(fits(0.1)[0], rows=pieces[-1].rows)
+    name = next(iter(ready.assignment.recipes))
+    threads, rows, said = by_threads(ready, pieces, name, [largest], seconds=120.0)
+    assert (rows, said) == (pieces[-1].rows, "")
+    assert set(threads) >= {1, 2}
+    assert uses_threads(threads) == shares
+    told = lines(replace(measured, speeds=(replace(measured.speeds[0], threads=threads),)))[1]
+    assert (f"({threads[max(threads)].cores:.1f} cores)" in told) == shares
 
 
 def test_a_gain_is_told_against_the_same_fit_with_one_thread(measured):
     """1.0 s and 0.4 s are 2.5x; without any figures the table says that there are none."""
-    forest = measured.speeds[0]
-    gained = replace(forest, threads={1: Threaded(1.0, 1.0, 1.0), 2: Threaded(0.4, 1.9, 0.5)})
-    untried = replace(forest, threads={})
+    known = measured.speeds[0]
+    gained = replace(known, threads={1: Threaded(1.0, 1.0, 1.0), 2: Threaded(0.4, 1.9, 0.5)})
+    untried = replace(known, threads={})
     assert "2: 2.5x (1.9 cores)" in lines(replace(measured, speeds=(gained,)))[1]
     assert "not measured" in lines(replace(measured, speeds=(untried,)))[1]
 
