@@ -16,13 +16,11 @@ from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-import cloudpickle
-import numpy as np
 import psutil
 
 from cluster.errors import ClusterError
 from cluster.runner import Machine, Workload
-from evaluators import blackbox
+from evaluators import blackbox, mapped
 from evaluators.limits import free_memory_mb, usable_cores
 from search.driver import Driver
 from search.events import (
@@ -161,7 +159,7 @@ class LocalRunner:
     def run(self, driver: Driver, workload: Workload, slots: int) -> None:
         """Keep every child busy until the driver has finished."""
         assert self._folder is not None, "prepare() comes first"
-        self._workload = packed(workload, self._folder / "values.npy")
+        self._workload = mapped.dumps((workload.assignment, workload.dataset, workload.partitions))
         while len(self._children) > slots:
             self._children.pop().kill()
         for child in self._children:
@@ -249,21 +247,11 @@ class LocalRunner:
 
 
 def remove_left_behind() -> None:
-    """Folders of drivers that were killed: they hold a copy of the data."""
+    """Folders of drivers that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*-*"):
         pid = folder.name.removeprefix(FOLDERS).split("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def packed(workload: Workload, path: Path) -> bytes:
-    """The workload for a child: the matrix goes to ``path``, all else into the message."""
-    from dataclasses import replace
-
-    np.save(path, workload.dataset.values)
-    light = replace(workload.dataset, values=np.empty((0, 0), np.float32))
-    message: bytes = cloudpickle.dumps((workload.assignment, light, workload.partitions, str(path)))
-    return message
 
 
 def _our_path() -> str:

@@ -5,11 +5,8 @@ import pickle
 import sys
 import threading
 import time
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-
-import numpy as np
 
 from cluster.worker import Worker
 from evaluators import blackbox, process
@@ -32,8 +29,7 @@ def main() -> None:
     try:
         workload = pipe.recv_bytes()
         began = time.perf_counter()  # what was waited before is nobody's start
-        assignment, light, partitions, path = pickle.loads(workload)
-        dataset = replace(light, values=np.load(path, mmap_mode="r"))
+        assignment, dataset, partitions = pickle.loads(workload)
         evaluator = Evaluator(assignment, dataset, partitions)
         worker = Worker(evaluator, start_s + time.perf_counter() - began)
         pipe.send_bytes(pickle.dumps("ready"))

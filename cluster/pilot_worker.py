@@ -14,8 +14,9 @@ from typing import Any, Self
 
 import psutil
 
-from cluster.local import FOLDERS, Child, packed
+from cluster.local import FOLDERS, Child
 from cluster.runner import Workload
+from evaluators import mapped
 from evaluators.crossval import Assignment
 from evaluators.pilot import Part
 from evaluators.types import Configuration, Dataset, Outcome
@@ -39,7 +40,9 @@ class PilotWorker:
     def __init__(self, assignment: Assignment, dataset: Dataset, parts: Sequence[Part]) -> None:
         self._folds = [len(part.splits) for part in parts]
         self._workload = Workload(
-            replace(assignment, fit_seconds=None), dataset, [list(part.splits) for part in parts]
+            replace(assignment, fit_seconds=None),
+            dataset,
+            mapped.mapped([list(part.splits) for part in parts]),
         )
         self._threads = assignment.threads
         self._asked = 0
@@ -47,7 +50,8 @@ class PilotWorker:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
         self._child = Child(self._folder, 0, self._threads)
-        self._child.send(packed(self._workload, self._folder / "values.npy"))
+        work = self._workload
+        self._child.send(mapped.dumps((work.assignment, work.dataset, work.partitions)))
         try:
             self._answer(READY_S)
         except BaseException:

@@ -105,6 +105,7 @@ class RaySession:
         set_environment(address)
         import ray
 
+        self._address = address
         self._ours = not ray.is_initialized()
         if not self._ours:
             if address is not None:
@@ -138,6 +139,13 @@ class RaySession:
                 "lower resources.cpus_per_trial"
             )
         return Machine(fitting, threads)
+
+    @property
+    def alone_here(self) -> bool:
+        """Whether this Ray is ours and of this host only, so that no worker is anywhere else."""
+        import ray
+
+        return self._ours and self._address is None and len(ray.nodes()) == 1
 
     def close(self) -> None:
         """End what we started; leave what we found."""

@@ -13,6 +13,7 @@ from ray import tune
 from cluster.autopsy import leave_note_on_fault, take_note_away
 from cluster.runner import Workload
 from cluster.worker import Worker
+from evaluators import mapped
 from evaluators.crossval import Evaluator
 from search.events import Pack, Report
 
@@ -30,14 +31,27 @@ class Parcel:
         return self  # a pack is frozen
 
 
-def put(workload: Workload) -> Any:
-    """The workload in Ray's object store: arrays are shared by a node's workers without a copy.
+def put(workload: Workload, *, here: bool) -> Any:
+    """The workload in Ray's object store.
 
-    The assignment is pickled by cloudpickle proper: what came from a user's file is registered to
-    travel by value there, and Ray's own copy of it does not know.
+    ``here``: all workers are on this host, and what is mapped needs no copy in the store. Else its
+    arrays go there, one copy a node, which all of its workers share. The assignment is pickled by
+    cloudpickle proper: what came from a user's file is registered to travel by value there, and
+    Ray's own copy of it does not know.
     """
+    if here:
+        return ray.put(mapped.dumps((workload.assignment, workload.dataset, workload.partitions)))
     assignment = cloudpickle.dumps(workload.assignment)
     return ray.put((assignment, workload.dataset, workload.partitions))
+
+
+def fetched(stored: Any) -> Workload:
+    """In a worker: what ``put`` has stored."""
+    found = ray.get(stored)
+    if isinstance(found, bytes):  # our own driver has pickled it
+        return Workload(*pickle.loads(found))
+    assignment, dataset, partitions = found
+    return Workload(pickle.loads(assignment), dataset, partitions)
 
 
 def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
@@ -51,8 +65,8 @@ def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
             # computed (the interpreter, imports) counts as its start.
             begun_s, began = time.process_time(), time.perf_counter()
             leave_note_on_fault(run)
-            assignment, dataset, partitions = ray.get(workload)
-            evaluator = Evaluator(pickle.loads(assignment), dataset, partitions)
+            mine = fetched(workload)
+            evaluator = Evaluator(mine.assignment, mine.dataset, mine.partitions)
             self._worker = Worker(evaluator, begun_s + time.perf_counter() - began)
             self.reset_config(config)
 

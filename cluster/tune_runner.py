@@ -249,7 +249,9 @@ class RayRunner:
         # One pack beyond the slots waits for a worker to free, where it cannot run beside them.
         spare = int(slots >= self._places)
         flow = Flow(driver, slots, spare, run)
-        trainable = tune.with_resources(make_trainable(run, put(workload)), self._asked)
+        assert self._session is not None, "prepare() comes first"
+        stored = put(workload, here=self._session.alone_here)
+        trainable = tune.with_resources(make_trainable(run, stored), self._asked)
         pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(slots + spare)}
         with (
             tempfile.TemporaryDirectory(prefix="quintain-tune-") as folder,

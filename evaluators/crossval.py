@@ -169,13 +169,15 @@ class Evaluator:
             with meter.phase("load"):
                 train_values, train_target = data.values[split.train], data.target[split.train]
                 weight = None if data.weight is None else data.weight[split.train]
-                test_values = data.values[split.test]
             with meter.phase("fit"):
                 model = build(
                     task.recipes[configuration.model], configuration.params, data.columns,
                     data.classes, train_target, threads=task.threads, seed=task.seed,
                 )  # fmt: skip
                 model.fit(train_values, train_target, sample_weight=weight)
+            del train_values  # or the rows to test on would lie beside those learnt from
+            with meter.phase("load"):
+                test_values = data.values[split.test]
             with meter.phase("score"):
                 began = time.perf_counter()
                 output, kind = outputs(model, test_values, len(data.classes))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from quintain.terminal import Example, json_option, stdout_kept
+from quintain.terminal import Example, json_option, runner_option, stdout_kept
 
 
 @click.command(
@@ -15,11 +15,13 @@ from quintain.terminal import Example, json_option, stdout_kept
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--deadline", metavar="TIME", help='When it has to be over: "90s", "30m", "2h".')
 @click.option("--memory", metavar="SIZE", help='What it may take: "800M", "8G".')
+@runner_option
 @click.option("--address", metavar="HOST:PORT", help="Plan for the nodes of this Ray cluster.")
 @json_option
 def plan(
-    spec: Path, deadline: str | None, memory: str | None, address: str | None, as_json: bool
-) -> None:
+    spec: Path, deadline: str | None, memory: str | None, runner: str, address: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """How long a sweep will take, in how much memory; and what to cut where that is too much."""
     from quintain import planning as room
     from quintain.plan_text import lines
@@ -27,7 +29,7 @@ def plan(
     with stdout_kept(as_json):
         deadline_s, memory_mb = room.asked_limits(deadline, memory)
         found = room.plan(
-            spec, deadline_s=deadline_s, memory_mb=memory_mb, address=address,
+            spec, deadline_s=deadline_s, memory_mb=memory_mb, runner=runner, address=address,
             tell=lambda line: click.echo(line, err=True),
         )  # fmt: skip
     click.echo(json.dumps(found.to_json()) if as_json else "\n".join(lines(found)))

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cluster.runner import Machine, Runner, Workload
+from evaluators.mapped import mapped
 from evaluators.types import Configuration, Warned
 from search.driver import Driver, Listener
 from search.entries import BUDGETED, Entry
@@ -67,7 +68,7 @@ def search(
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
     driver = Driver(sweep, store, sweep_id, lease, listeners)
-    workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits, *fresh])
+    workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits, *mapped(fresh)])
     try:
         driver.poll()
         with stopped_by_signals(driver.stop):

@@ -10,7 +10,7 @@ from cluster.runner import Machine
 from evaluators.process import MB
 from quintain.model_costs import measured
 from quintain.plan_text import size, span
-from quintain.planning import RAY_WORKER_MB, Planned, planned
+from quintain.planning import Planned, planned
 from quintain.prepare import Prepared
 from search.errors import PlanError
 from search.outlook import Foresight, ModelForesight
@@ -76,10 +76,9 @@ def planned_on(
     piloted = measured(prepared, seconds, tell)
     nodes = tuple(Node(node.cores, node.memory_mb / PLANNABLE) for node in machine.nodes)
     limits = Limits(nodes, None, prepared.spec.search.seed)
-    beside_mb = RAY_WORKER_MB if runner == "ray" else 0.0
     found = planned(
-        prepared, piloted, limits, most_slots=slots, driver_mb=0.0, data_row_mb=0.0,
-        start_s=START_S, beside_mb=beside_mb,
+        prepared, piloted, limits, runner=runner, most_slots=slots, driver_mb=0.0,
+        data_row_mb=0.0, start_s=START_S,
     )  # fmt: skip
     return replace(found, wall_s=time.monotonic() - began)
 

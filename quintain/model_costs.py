@@ -7,6 +7,7 @@ import numpy as np
 
 from cluster.pilots import Candidates, Fit, Piloted, pilot
 from evaluators.curves import MemoryCurve, TimeCurve, memory_curve, time_curve
+from evaluators.mapped import WORTH_MAPPING
 from evaluators.models import steady
 from evaluators.pilot import Part, parts
 from evaluators.process import MB
@@ -100,7 +101,10 @@ def _stretch(here: float, full: float) -> float:
 
 
 def folds_mb(prepared: Prepared) -> float:
-    """What the positions of all folds take in a worker: searched on, and fresh ones afterwards."""
-    one_deal = sum(split.train.nbytes + split.test.nbytes for split in prepared.splits) / MB
-    deals = 1 + (1 + MOST_REPEATS) / prepared.spec.evaluate.repeats
-    return one_deal * deals
+    """What the positions of all folds take of a worker's own memory; nothing where they are mapped.
+
+    Those searched on, and fresh ones afterwards.
+    """
+    one_deal = sum(split.train.nbytes + split.test.nbytes for split in prepared.splits)
+    fresh = one_deal * (1 + MOST_REPEATS) / prepared.spec.evaluate.repeats
+    return sum(part for part in (one_deal, fresh) if part < WORTH_MAPPING) / MB

@@ -118,6 +118,7 @@ def plan(
     *,
     deadline_s: float | None = None,
     memory_mb: float | None = None,
+    runner: str = "auto",
     address: str | None = None,
     pilots_s: float = PILOTS_S,
     tell: Callable[[str], None] = lambda line: None,
@@ -130,6 +131,7 @@ def plan(
         deadline_s: seconds within which it is to end.
         memory_mb: memory that it may take, in units of 2**20 bytes; None: what this machine, or the
             container around us, has left beside other programs.
+        runner: that the sweep will be given.
         address: of a running Ray cluster to plan for; fits are still measured here.
         pilots_s: seconds for the pilot fits of all models.
         tell: is called with what is being measured.
@@ -148,7 +150,8 @@ def plan(
             "resources.cpus_per_trial"
         )
     piloted = measured(prepared, pilots_s, tell)
-    found = planned(prepared, piloted, Limits(nodes, deadline_s, prepared.spec.search.seed))
+    limits = Limits(nodes, deadline_s, prepared.spec.search.seed)
+    found = planned(prepared, piloted, limits, runner="ray" if address else runner)
     return replace(found, wall_s=time.monotonic() - began)
 
 
@@ -168,11 +171,13 @@ def _nodes(address: str | None, memory_mb: float | None) -> tuple[Node, ...]:
 
 
 def planned(
-    prepared: Prepared, piloted: Sequence[Piloted], limits: Limits, **otherwise: Any
-) -> Planned:
+    prepared: Prepared, piloted: Sequence[Piloted], limits: Limits, *, runner: str = "auto",
+    **otherwise: Any,
+) -> Planned:  # fmt: skip
     """The plan that follows from these pilot fits.
 
-    ``otherwise``: what the sweep asks for otherwise than its spec says, as ``Demand`` names it.
+    ``runner``: that the sweep will be given; ``otherwise``: what it asks for otherwise than its
+    spec says, as ``Demand`` names it.
 
     Raises:
         PlanError: none of them tells anything, or not even one fit would be within the limits.
@@ -181,7 +186,7 @@ def planned(
     if not costs:
         failed = "; ".join(f"{each.model}: {each.said}" for each in piloted)
         raise PlanError(f"no pilot fit ended, so nothing can be planned ({failed})")
-    demand = replace(_demand(prepared, costs), **otherwise)
+    demand = replace(_demand(prepared, costs, runner), **otherwise)
     _refuse_impossible(costs, demand, limits)
     return Planned(
         prepared.spec, forecast(costs, demand, limits), demand, limits, costs, tuple(piloted),
@@ -208,7 +213,7 @@ def asked_limits(deadline: str | None, memory: str | None) -> tuple[float | None
         raise PlanError(f'--memory: {wrong}; allowed: a size such as "800M", "8G"') from None
 
 
-def _demand(prepared: Prepared, costs: Sequence[ModelCost]) -> Demand:
+def _demand(prepared: Prepared, costs: Sequence[ModelCost], runner: str) -> Demand:
     """What the spec asks for."""
     spec, splits, data = prepared.spec, prepared.splits, prepared.dataset
     repeats, asked = spec.evaluate.repeats, spec.search.max_concurrent
@@ -216,7 +221,7 @@ def _demand(prepared: Prepared, costs: Sequence[ModelCost]) -> Demand:
     size = prepared.space.cardinality()
     trials = spec.search.trials if size is None else min(size, spec.search.trials)
     one_trial = float(np.mean([cost.fold.at(train).value for cost in costs])) * len(splits)
-    ray = one_trial * trials >= LOCAL_BELOW_S
+    ray = runner == "ray" or (runner == "auto" and one_trial * trials >= LOCAL_BELOW_S)
     outer = 1 + (len(splits) // repeats) * spec.evaluate.nested  # a search in each outer fold
     return Demand(
         rows=prepared.rows_searched, folds=len(splits) // repeats, trials=trials * outer,

@@ -6,7 +6,7 @@ Whatever can be refused is refused here, before anything is written.
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from evaluators.baseline import Baseline
 from evaluators.crossval import Assignment
 from evaluators.data import load
 from evaluators.errors import QuintainError
+from evaluators.mapped import mapped
 from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
 from evaluators.resampling import Resampling, weightless
@@ -168,6 +169,7 @@ def prepare(
     earlier = searched_before_hold_out(header)
     spec, recipes, whole, measured = _resolved(spec, data, earlier)
     division = divide(spec, whole, store, header, grown_from)
+    division = replace(division, development=mapped(division.development))
     dataset = division.development
     _check_weights(spec, recipes, dataset)
     _check_outputs(measured, recipes, dataset)
@@ -175,6 +177,7 @@ def prepare(
     rows = None if earlier else spec.data.rows
     part = searched_part(rows, dataset, plan, division.rows_locked, header)
     splits, split_warnings = folds_of(plan, dataset, part)
+    splits = mapped(splits)
     metrics = measured.metrics
     constant, on_part = baselines(metrics, dataset, plan, splits, part, measured.tune)
     suspected = suspicions(dataset, metrics[0], constant.scores[metrics[0].name])
