@@ -95,5 +95,6 @@ def foresight(found: Planned) -> Foresight:
         models[cost.model] = ModelForesight(middle, spread, peak_mb)
     deals = finals_deals(demand, max(1, min(plan.max_concurrent, demand.trials)))
     return Foresight(
-        plan.p50_s, plan.p90_s, plan.max_concurrent, deals / demand.repeats, found.wall_s, models
-    )
+        plan.p50_s, plan.p90_s, plan.max_concurrent, deals / demand.repeats, found.wall_s, models,
+        demand.trials,
+    )  # fmt: skip

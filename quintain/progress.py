@@ -123,9 +123,11 @@ class Progress:
         left = 0 if sweep.finals is not None else self._budget - sweep.trials.ended
         plan = self._view.plan
         if plan is not None and left:
-            middle, most = plan.foreseen.left(left, self._slots, sweep.pace.latest())
+            foreseen, pace = plan.foreseen, sweep.pace
+            left = max(0, min(left, foreseen.trials - sweep.trials.ended))
+            middle, most = foreseen.left(left, self._slots, pace.latest(), pace.mix())
             told = f"{duration(middle)} left ({duration(most)} nine times in ten)"
-            return f"{passed}, about {told}; planned {duration(plan.foreseen.p50_s)}"
+            return f"{passed}, about {told}; planned {duration(foreseen.p50_s)}"
         seconds = sweep.pace.remaining(left) if left else None
         if seconds is None:
             return passed

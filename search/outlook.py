@@ -38,6 +38,7 @@ class Foresight:
         finals_trials: how many trials' seconds the finalists and the estimate take after them.
         planning_s: seconds that planning took.
         models: by name; those that could be measured.
+        trials: that the plan is for: fewer than asked for where the space has no more.
     """
 
     p50_s: float
@@ -46,6 +47,7 @@ class Foresight:
     finals_trials: float
     planning_s: float
     models: Mapping[str, ModelForesight]
+    trials: int
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> "Foresight":
@@ -58,7 +60,7 @@ class Foresight:
         return asdict(self)
 
     def left(
-        self, trials: int, slots: int, seen: Mapping[str, Sequence[float]]
+        self, trials: int, slots: int, seen: Mapping[str, Sequence[float]], mix: Mapping[str, int]
     ) -> tuple[float, float]:
         """Seconds until the end, finalists included: the middle, and what nine in ten stay below.
 
@@ -66,11 +68,12 @@ class Foresight:
             trials: to come, those under way included.
             slots: trials at a time.
             seen: wall seconds of the latest trials that ended, by model.
+            mix: how many of the latest trials were of each model.
 
         Each model's mean is the plan's and the measured one, weighted by how sure each is
         (normal in the logarithm); models come as often as they came, and once more each.
         """
-        counts = {name: 1 + len(seen.get(name, ())) for name in self.models}
+        counts = {name: 1 + mix.get(name, 0) for name in self.models}
         every = sum(counts.values())
         mean = variance = 0.0
         for name, foreseen in self.models.items():

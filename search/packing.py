@@ -1,10 +1,12 @@
 """What travels together: about a second of predicted work, of what fits into one worker."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 
 #: Enough to follow a model whose fits grow dearer as the search moves.
 REMEMBERED = 32
+#: Latest trials, of all models, that say how often each one comes.
+MIX = 100
 
 
 class Pace:
@@ -12,10 +14,12 @@ class Pace:
 
     def __init__(self) -> None:
         self._seconds: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
+        self._mix: deque[str] = deque(maxlen=MIX)
 
     def learn(self, model: str, seconds: float) -> None:
         """One more completed trial of this model."""
         self._seconds[model].append(seconds)
+        self._mix.append(model)
 
     def predict(self, model: str) -> float | None:
         """Mean of the latest trials in seconds; None before the first."""
@@ -26,14 +30,17 @@ class Pace:
         """Wall seconds of the latest trials, by model."""
         return {model: tuple(known) for model, known in self._seconds.items()}
 
+    def mix(self) -> dict[str, int]:
+        """How many of the latest trials were of each model."""
+        return dict(Counter(self._mix))
+
     def remaining(self, trials: int) -> float | None:
         """Seconds of work in so many further trials of the present mix of models."""
-        means = [sum(known) / len(known) for known in self._seconds.values()]
-        if not means:
+        mix = self.mix()
+        if not mix:
             return None
-        weights = [len(known) for known in self._seconds.values()]
-        mean = sum(m * w for m, w in zip(means, weights, strict=True)) / sum(weights)
-        return trials * mean
+        means = {model: sum(known) / len(known) for model, known in self._seconds.items()}
+        return trials * sum(means[model] * came for model, came in mix.items()) / len(self._mix)
 
 
 #: What a model's trials took is no promise for the next: so much of it is planned for.

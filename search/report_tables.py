@@ -324,8 +324,8 @@ def plan_table(view: SweepView) -> Group | None:
             megabytes(each.foreseen_mb), megabytes(each.reached_mb),
         )  # fmt: skip
     foreseen, part = plan.foreseen, ""
-    if plan.ended < plan.budget:
-        part = f" for {plan.ended} of {plan.budget} trials"
+    if plan.ended < foreseen.trials:
+        part = f" for {plan.ended} of {foreseen.trials} trials"
     note = (
         f"the sweep: {number(foreseen.p50_s)} s foreseen, {number(foreseen.p90_s)} s nine times in "
         f"ten; took {number(plan.took_s)} s{part}. A trial: the middle of what was foreseen, the "

@@ -90,8 +90,8 @@ def is_scalar(value: object) -> bool:
     return value is None or isinstance(value, (bool, str)) or is_number(value)
 
 
-_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])")
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[dhms])")
 
 
 def seconds(value: object) -> object:

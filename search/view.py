@@ -138,7 +138,7 @@ class SweepView:
             finals=finals,
             doubts=tuple(fold.doubts),
             refreshed=tuple(fold.refreshed),
-            plan=fold.plan(trials, int(header.get("budget") or 0)),
+            plan=fold.plan(trials),
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -318,11 +318,11 @@ class _Fold:
                 self.runner = body.get("runner", self.runner)
                 self.tried_elsewhere = body.get("tried_elsewhere", self.tried_elsewhere)
 
-    def plan(self, trials: tuple[TrialView, ...], budget: int) -> PlanView | None:
+    def plan(self, trials: tuple[TrialView, ...]) -> PlanView | None:
         """What was foreseen beside these trials."""
         if self.foreseen is None:
             return None
-        return PlanView.of(self.foreseen, trials, self.runs.wall_s, budget)
+        return PlanView.of(self.foreseen, trials, self.runs.wall_s)
 
 
 def read_view(records: Records, sweep: str) -> SweepView:

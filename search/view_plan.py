@@ -11,7 +11,10 @@ from search.view_rows import TrialView
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """One model: of a trial in the middle, and of the memory to plan for; NaN where none ended."""
+    """One model: of a trial in the middle, and of the memory to plan for; NaN where none ended.
+
+    ``reached_mb`` counts those too that ran out of memory, ``took_s`` only those that completed.
+    """
 
     model: str
     trials: int
@@ -27,32 +30,30 @@ class PlanView:
 
     Attributes:
         took_s: seconds with a driver, planning not included.
-        ended: trials that reached an end, of ``budget``: only all of them compare with the plan.
+        ended: trials that reached an end: only all that were foreseen compare with the plan.
     """
 
     foreseen: Foresight
     took_s: float
     ended: int
-    budget: int
     models: tuple[ModelPlan, ...]
 
     @classmethod
-    def of(
-        cls, foreseen: Foresight, trials: Iterable[TrialView], took_s: float, budget: int
-    ) -> "PlanView":
+    def of(cls, foreseen: Foresight, trials: Iterable[TrialView], took_s: float) -> "PlanView":
         """The plan beside the trials of its sweep."""
         known = list(trials)
         models = []
         for name, told in foreseen.models.items():
-            ended = [t for t in known if t.model == name and t.state == "completed"]
-            ended = [t for t in ended if not t.cached]
+            tried = [t for t in known if t.model == name and not t.cached]
+            ended = [t for t in tried if t.state == "completed"]
             took = sum(t.wall_s for t in ended) / len(ended) if ended else math.nan
-            reached = max((t.peak_mb for t in ended), default=math.nan)
+            peaks = [t.peak_mb for t in tried if t in ended or t.cause == "out_of_memory"]
+            reached = max((mb for mb in peaks if not math.isnan(mb)), default=math.nan)
             models.append(
                 ModelPlan(name, len(ended), told.trial_s, took, told.peak_mb, reached)
             )  # fmt: skip
         counted = sum(t.state in ("completed", "pruned", "failed") for t in known)
-        return cls(foreseen, took_s, counted, budget, tuple(models))
+        return cls(foreseen, took_s, counted, tuple(models))
 
     def to_json(self) -> dict[str, Any]:
         """The ``plan`` of `quintain run --json`."""
