@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cluster.runner import Machine, Runner, Workload
 from evaluators.mapped import mapped
@@ -146,6 +146,11 @@ def _open_record(
             Entry("warning", now, asdict(warned)) for warned in (*prepared.warnings, *fresh_warned)
         ]
     store.append(lease.sweep, opening, lease)
+
+
+def give_up(why: str) -> NoReturn:
+    """End what has written nothing yet, as Ctrl-C does; runners are closed on the way out."""
+    raise KeyboardInterrupt(why)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a sweep will take, before its first trial: pilot fits, curves, and the sum of them."""
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ PILOTS_S = 45.0
 RAY_MB, RAY_START_S = 600.0, 6.0
 #: What a Ray worker has of its own beside what ours has (53 measured, whatever the model).
 RAY_WORKER_MB = 60.0
+_NOTHING = re.compile(r"0+(\.0+)?\s*(ms|[dhmsMGT])?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,20 +199,25 @@ def planned(
 def asked_limits(deadline: str | None, memory: str | None) -> tuple[float | None, float | None]:
     """Seconds, and memory in units of 2**20 bytes, from what was typed.
 
+    Nothing at all ("0s", "0G") is let through: the plan answers with the smallest that would do.
+
     Raises:
         PlanError: a text that is no length of time, or no size of memory.
     """
-    deadline_s = None
+    deadline_s = 0.0 if deadline and _NOTHING.fullmatch(deadline) else None
+    memory_mb = 0.0 if memory and _NOTHING.fullmatch(memory) else None
     try:
-        if deadline is not None:  # a bare number is seconds
+        if deadline is not None and deadline_s is None:  # a bare number is seconds
             plain = deadline.replace(".", "", 1).isdigit()
             deadline_s = float(str(seconds(float(deadline) if plain else deadline)))
     except PydanticCustomError as wrong:
         raise PlanError(f"--deadline: {wrong.message()}") from None
     try:
-        return deadline_s, None if memory is None else megabytes(memory)
+        if memory is not None and memory_mb is None:
+            memory_mb = megabytes(memory)
     except ValueError as wrong:
         raise PlanError(f'--memory: {wrong}; allowed: a size such as "800M", "8G"') from None
+    return deadline_s, memory_mb
 
 
 def _demand(prepared: Prepared, costs: Sequence[ModelCost], runner: str) -> Demand:

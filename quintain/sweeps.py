@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
-from quintain.driving import Watcher, asked_slots, search, slots_on
+from quintain.driving import Watcher, asked_slots, give_up, search, slots_on, stopped_by_signals
 from quintain.result import Result
 from search.entries import Entry
 from search.errors import RecordsError
@@ -81,7 +81,10 @@ def start(
     ``further``: what its header is to tell besides; ``begun`` is called with its id once it is in
     the store, before its first trial.
     """
+    from quintain.least_memory import refuse_too_little
+
     place = _Place(prepared, runner, address)
+    refuse_too_little(prepared, place.name)
     with ExitStack() as stack:
         # what cannot start is refused before anything is written
         nested = prepared.spec.evaluate.nested
@@ -106,7 +109,8 @@ def _foreseen(
     if seconds is None:
         return None
     tell = watcher.say if watcher is not None else lambda line: None
-    return foresee(place.prepared, place.name, machine, slots, seconds, tell)
+    with stopped_by_signals(give_up):  # Ray's own handler would end us with its stack on stderr
+        return foresee(place.prepared, place.name, machine, slots, seconds, tell)
 
 
 def resume(
