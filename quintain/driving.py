@@ -148,9 +148,26 @@ def _open_record(
     store.append(lease.sweep, opening, lease)
 
 
-def give_up(why: str) -> NoReturn:
-    """End what has written nothing yet, as Ctrl-C does; runners are closed on the way out."""
-    raise KeyboardInterrupt(why)
+@contextmanager
+def given_up_by_signals() -> Iterator[Callable[[], None]]:
+    """Ctrl-C or SIGTERM end with KeyboardInterrupt what has written nothing yet.
+
+    What is given raises it once more where a library has swallowed it; so does the end of the
+    block. Without this Ray's own handler of SIGTERM would end us with its stack on stderr.
+    """
+    asked: list[str] = []
+
+    def stop(why: str) -> NoReturn:
+        asked.append(why)
+        raise KeyboardInterrupt(why)
+
+    def look() -> None:
+        if asked:
+            raise KeyboardInterrupt(asked[0])
+
+    with stopped_by_signals(stop):
+        yield look
+    look()
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def refresh(
         QuintainError: the sweep runs or has no winner, the table has no new rows, lacks the old
             ones, or has other columns or labels; nothing was written.
     """
-    from quintain.sweeps import default_watcher, start
+    from quintain.sweeps import default_watcher, placed, start
 
     if go_on:
         watcher = watcher or (default_watcher() if progress else None)
@@ -125,7 +125,7 @@ def refresh(
             store.append(view.id, [Entry("refreshed", time.time(), told)])
 
         result = start(
-            prepared, given, store, runner=runner, address=address, watcher=watcher,
+            placed(prepared, runner, address), given, store, watcher=watcher,
             further=_continues(view, store, finalists), begun=begun,
         )  # fmt: skip
     return Refreshed(told, result)

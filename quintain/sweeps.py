@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
-from quintain.driving import Watcher, asked_slots, give_up, search, slots_on, stopped_by_signals
+from quintain.driving import Watcher, asked_slots, given_up_by_signals, search, slots_on
 from quintain.result import Result
 from search.entries import Entry
 from search.errors import RecordsError
@@ -58,33 +58,40 @@ def run(
     loaded = read_spec(_with_source(spec, data))
     with Records.open(records, create=False) as ledger:
         prepared = prepare(loaded, data, ledger)
+    place = placed(prepared, runner, address)
     with Records.open(records) as store:
-        return start(
-            prepared, data, store, runner=runner, address=address, watcher=watcher, plan=plan
-        )
+        return start(place, data, store, watcher=watcher, plan=plan)
+
+
+def placed(prepared: "Prepared", runner: str, address: str | None) -> "Place":
+    """Where a new sweep of what was prepared will run.
+
+    Raises:
+        PlanError: no trial could run there in the memory that the spec gives it.
+    """
+    from quintain.least_memory import refuse_too_little
+
+    place = Place(prepared, runner, address)
+    refuse_too_little(prepared, place.name)
+    return place
 
 
 def start(
-    prepared: "Prepared",
+    place: "Place",
     data: Any,
     store: Records,
     *,
-    runner: str,
-    address: str | None,
     watcher: Watcher | None,
     plan: bool = True,
     further: Mapping[str, Any] | None = None,
     begun: Callable[[str], None] = lambda sweep: None,
 ) -> Result:
-    """A new sweep of what was prepared, to its end.
+    """A new sweep of what was prepared for a place, to its end.
 
     ``further``: what its header is to tell besides; ``begun`` is called with its id once it is in
     the store, before its first trial.
     """
-    from quintain.least_memory import refuse_too_little
-
-    place = _Place(prepared, runner, address)
-    refuse_too_little(prepared, place.name)
+    prepared = place.prepared
     with ExitStack() as stack:
         # what cannot start is refused before anything is written
         nested = prepared.spec.evaluate.nested
@@ -93,14 +100,14 @@ def start(
         if started is not None:
             slots = slots_on(prepared.spec, started[1])
             foresight = _foreseen(place, started[1], slots, watcher) if plan else None
-        header = prepared.header(place.name) | {"address": address, **(further or {})}
+        header = prepared.header(place.name) | {"address": place.address, **(further or {})}
         sweep_id = store.create(prepared.spec.name, header)
         begun(sweep_id)
         return _sweep(prepared, place, started, store, sweep_id, watcher, data, foresight)
 
 
 def _foreseen(
-    place: "_Place", machine: Machine, slots: int, watcher: Watcher | None
+    place: "Place", machine: Machine, slots: int, watcher: Watcher | None
 ) -> Foresight | None:
     """The plan of a sweep that is about to start, where it is long enough for one."""
     from quintain.foreseeing import foresee, pilots_s
@@ -108,8 +115,13 @@ def _foreseen(
     seconds = pilots_s(place.prepared, place.trial_s, slots)
     if seconds is None:
         return None
-    tell = watcher.say if watcher is not None else lambda line: None
-    with stopped_by_signals(give_up):  # Ray's own handler would end us with its stack on stderr
+    with given_up_by_signals() as look:
+
+        def tell(line: str) -> None:
+            look()
+            if watcher is not None:
+                watcher.say(line)
+
         return foresee(place.prepared, place.name, machine, slots, seconds, tell)
 
 
@@ -146,16 +158,17 @@ def resume(
         must_be_the_same(sweep_id, header, prepared)
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
-        place = _Place(prepared, runner, address)
+        place = Place(prepared, runner, address)
         return _sweep(prepared, place, None, store, sweep_id, watcher, data)
 
 
-class _Place:
+class Place:
     """Where trials run: called, it starts the runner for the length of a block."""
 
     def __init__(self, prepared: "Prepared", runner: str, address: str | None) -> None:
         self.prepared = prepared
-        self._asked = runner, address
+        self.address = address
+        self._asked = runner
         self._first: Runner | None = self._chosen()
         self.name = self._first.name
 
@@ -169,7 +182,7 @@ class _Place:
 
     def _chosen(self) -> Runner:
         """The runner asked for; "auto" takes Ray unless the work is a matter of seconds."""
-        runner, address = self._asked
+        runner, address = self._asked, self.address
         if runner == "auto":
             trials = self.prepared.spec.search.trials
             long = self.trial_s is None or self.trial_s * trials >= LOCAL_BELOW_S
@@ -187,7 +200,7 @@ class _Place:
 
 
 def _sweep(
-    prepared: "Prepared", place: _Place, started: tuple[Runner, Machine] | None, store: Records,
+    prepared: "Prepared", place: Place, started: tuple[Runner, Machine] | None, store: Records,
     sweep_id: str, watcher: Watcher | None, data: Any, foresight: Foresight | None = None,
 ) -> Result:  # fmt: skip
     """One sweep to its end; a nested one searches its outer folds first."""

@@ -1,5 +1,6 @@
 """Bad input: one clear line each, exit code 2, nothing written."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -153,3 +154,67 @@ def test_unknown_commands_and_sweeps_say_what_there_is(quintain_cli):
     done = quintain_cli("run", "loans.toml", "--runner", "rya")
     assert done.returncode == 2
     assert "ray" in done.stderr
+
+
+def test_a_memory_limit_below_one_worker_is_refused_with_the_smallest_that_works(
+    quintain_cli, own_records
+):
+    """One line, nothing written; with the value it names every trial completes."""
+    model = '"hist_gradient_boosting"\nparams = { max_iter = 200 }'  # long enough to be looked at
+    spec = GOOD.replace('"logistic_regression"', model) + "[resources]\nmemory_per_trial = {}\n"
+    path = quintain_cli.folder / "loans.toml"
+    path.write_text(spec.replace("{}", '"50M"'))
+    done = quintain_cli("run", "loans.toml", "--runner", "local")
+    assert done.returncode == 2, done.stderr
+    [line] = done.stderr.strip().splitlines()
+    told = re.fullmatch(
+        r"error: resources.memory_per_trial is 50M, and a worker of hist_gradient_boosting takes "
+        r"(\d+)M before it has any data: the smallest that would work is (\d+)M",
+        line,
+    )
+    assert told, line
+    base, smallest = (int(each) for each in told.groups())
+    assert 60 < base < smallest < 1.25 * base
+    assert done.stdout == ""
+    assert not Path(own_records).exists()
+    path.write_text(spec.replace("{}", f'"{smallest}M"'))
+    counts = quintain_cli.json("run", "loans.toml", "--runner", "local")["trial_counts"]
+    assert (counts["completed"], counts["failed"]) == (4, 0)
+
+
+def test_the_inline_runner_has_no_limit_of_memory_to_refuse(quintain_cli):
+    """It enforces none, so a small one keeps nothing from running."""
+    (quintain_cli.folder / "loans.toml").write_text(
+        GOOD + '[resources]\nmemory_per_trial = "50M"\n'
+    )
+    done = quintain_cli.json("run", "loans.toml", "--runner", "inline")
+    assert done["trial_counts"]["completed"] == 4
+
+
+def test_a_deadline_shorter_than_a_fit_names_the_smallest_that_would_do(quintain_cli):
+    """Planned first, then one line and exit code 2."""
+    done = quintain_cli("plan", "loans.toml", "--deadline", "1ms")
+    assert done.returncode == 2, done.stderr
+    [line] = [each for each in done.stderr.splitlines() if not each.startswith("measuring")]
+    assert re.search(r"0\.001s is shorter than one fit .* would do: \d+s for one trial", line), line
+
+
+def test_no_rows_are_refused_by_every_command_that_reads_them(quintain_cli):
+    """An empty table, and a part of none or of more than all: one line with what would work."""
+    folder = quintain_cli.folder
+    header = (folder / "loans.csv").read_text().splitlines()[0]
+    (folder / "empty.csv").write_text(header + "\n")
+    (folder / "empty.toml").write_text(GOOD.replace("loans.csv", "empty.csv"))
+    (folder / "none.toml").write_text(GOOD.replace("[search]", "rows = 0\n[search]"))
+    asked = {
+        ("run", "empty.toml"): "rows are needed",
+        ("plan", "empty.toml"): "rows are needed",
+        ("run", "none.toml"): "the smallest that works is data.rows = 4",
+        ("subsample", "loans.csv", "--target", "default", "--rows", "0"): "--rows 4 is the least",
+        ("subsample", "loans.csv", "--target", "default", "--rows", "601"): "at most --rows 600",
+    }
+    for command, said in asked.items():
+        done = quintain_cli(*command)
+        assert done.returncode == 2, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert said in done.stderr

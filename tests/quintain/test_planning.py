@@ -157,7 +157,7 @@ def measured_nothing(ready):
     ("typed", "said"),
     [
         (("soon", None), "--deadline.*2h"),
-        (("0", None), "--deadline"),
+        (("-1", None), "--deadline"),
         ((None, "8"), "--memory.*8G"),
     ],
 )
@@ -171,6 +171,25 @@ def test_what_was_typed_is_seconds_and_megabytes():
     """Words as in a spec; a bare number is seconds."""
     assert asked_limits("1h30m", "8G") == (5400, 8192)
     assert asked_limits("90", None) == (90, None)
+    assert asked_limits("1ms", "1.5g") == (0.001, 1536)
+
+
+@pytest.mark.parametrize("nothing", ["0", "0s", "0.0 h", "0ms"])
+def test_no_time_at_all_is_answered_with_the_least_that_would_do(loans, nothing):
+    """It is not refused as no length of time: whoever asks it wants to know what is needed."""
+    deadline_s, _ = asked_limits(nothing, None)
+    assert deadline_s == 0.0
+    with pytest.raises(PlanError, match=r"deadline of 0s is shorter .* would do: \d+s for one"):
+        planned(*loans, Limits((BIG,), deadline_s=deadline_s))
+
+
+@pytest.mark.parametrize("nothing", ["0M", "0.0 G"])
+def test_no_memory_at_all_is_answered_with_the_least_that_would_do(loans, nothing):
+    """As with time."""
+    _, memory_mb = asked_limits(None, nothing)
+    assert memory_mb == 0.0
+    with pytest.raises(PlanError, match=r"0M of memory is less .* for all 3233 rows: \d+M$"):
+        planned(*loans, Limits((Node(2, memory_mb),)))
 
 
 def test_more_threads_than_cores_cannot_be_planned():
