@@ -257,6 +257,7 @@ class RayRunner:
             tempfile.TemporaryDirectory(prefix="quintain-tune-") as folder,
             environment(ENVIRONMENT | pending),
             quiet("ray.tune.tune"),  # it logs an error for every failed trial: ours are data
+            quiet("ray.tune.analysis.experiment_analysis"),  # it misses files that nobody needs
         ):
             tuner = tune.Tuner(
                 trainable,

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 #: asked     a configuration was chosen               body: model, params, origin
-#: started   a worker began an attempt                body: worker, queue_s
+#: started   a worker began an attempt                body: worker, queue_s, memory_mb
 #: fold      a fold was scored                        body: scores, resources
-#: lost      an attempt ended without a verdict; the trial waits again    body: reason, guilty
+#: lost      an attempt ended without a verdict; the trial waits again    body: reason, guilty,
+#:           alone, memory_mb
 #: ended     the trial reached its end                body: state, cause, reason, traceback, scores,
 #:           folds, confusion, kind, threshold, tuned_confusion, resources, queue_s, start_s,
 #:           overhead_s, worker, oof

@@ -168,7 +168,11 @@ class Sweep:
         flight.started_at, flight.worker = event.time, event.worker
         for item in flight.items:
             self.trials.move(self.trials[item.trial], "running")
-        body = {"worker": event.worker, "queue_s": event.time - flight.dispatched_at}
+        body = {
+            "worker": event.worker,
+            "queue_s": event.time - flight.dispatched_at,
+            "memory_mb": flight.pack.limit_mb,
+        }
         return [
             Record(Entry("started", event.time, body, item.trial, item.attempt))
             for item in flight.items
