@@ -162,7 +162,7 @@ class Resources(Section):
 
     cpus_per_trial: Count = Field(default=1, description="threads of one fit")
     memory_per_trial: MemorySize = Field(
-        default="auto", description="of its own; auto: no limit for now"
+        default="auto", description="of its own; auto: classes, by measured peaks"
     )
     gpus_per_trial: Annotated[int, only(0)] = Field(default=0, description="(not built yet)")
 
