@@ -1,5 +1,6 @@
 """What a child of the local runner runs: ``python -m cluster.local_worker FD BLACK_BOX``."""
 
+import contextlib
 import os
 import pickle
 import sys
@@ -13,6 +14,12 @@ from evaluators import blackbox, process
 from evaluators.crossval import Evaluator
 
 
+def go_first() -> None:
+    """Where memory runs out, let the kernel kill a trial and never its driver (see proc(5))."""
+    with contextlib.suppress(OSError):  # not on Linux, or not allowed
+        Path("/proc/self/oom_score_adj").write_text("800")
+
+
 def end_with(parent: int) -> None:
     """End this process soon after its parent, whatever it is doing: nobody wants the answer."""
     while os.getppid() == parent:
@@ -23,6 +30,7 @@ def end_with(parent: int) -> None:
 def main() -> None:
     """Serve packs until the parent closes its end. What arrives was pickled by our parent."""
     start_s = process.age_s()  # the interpreter and the imports
+    go_first()
     pipe = Connection(int(sys.argv[1]))
     blackbox.open_box(Path(sys.argv[2]))
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
