@@ -3,9 +3,11 @@
 All of it is derived from trials that ended, and rebuilt from the record on resume.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from evaluators.types import Configuration
+from search.bodies import number
 from search.entries import Entry
 from search.packing import Pace, Peaks
 from search.policy import Policy
@@ -61,6 +63,16 @@ class Learning:
         if not self._policy.deterministic:
             self.learn()
 
+    def ran_out(self, trial: Trial, body: Mapping[str, Any]) -> None:
+        """A trial has failed for want of memory; ``body``: of its entry, with what it reached.
+
+        One that was given more and still had too little says what its model takes at least.
+        """
+        reached_mb = number(body.get("resources", {}).get("peak_mb"))
+        if trial.memory_mb:
+            # NaN is not above anything: then what it was given stands
+            self.peaks.learn(trial.configuration.model, max(trial.memory_mb, reached_mb))
+
     def at_boundary(self, exhausted: bool) -> bool:
         """Whether a generation is complete, or the last one is as complete as it can be."""
         trials = self._trials
@@ -88,6 +100,8 @@ class Learning:
                 used = entry.body["resources"]
                 self.pace.learn(trial.configuration.model, used["wall_s"])
                 self.peaks.learn(trial.configuration.model, used.get("peak_mb", 0.0))
+            elif trial.cause == "out_of_memory":
+                self.ran_out(trial, entry.body)
         if self._policy.deterministic:
             self._replay()
             return

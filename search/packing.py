@@ -62,7 +62,7 @@ class Peaks:
         self._peaks: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
 
     def learn(self, model: str, megabytes: float) -> None:
-        """One more completed trial of this model."""
+        """One more trial of this model that completed, or that had too little with so much."""
         self._peaks[model].append(megabytes)
 
     def predict(self, model: str) -> float:

@@ -286,6 +286,8 @@ class Sweep:
         self.trials.move(trial, "failed" if failure else "completed")
         if failure:
             trial.cause = failure.cause
+            if failure.cause == "out_of_memory":  # or all others of its model would run out too
+                self.learning.ran_out(trial, body)
             body |= {
                 "cause": failure.cause,
                 "reason": failure.reason,

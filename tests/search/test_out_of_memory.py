@@ -177,3 +177,16 @@ def test_finalists_run_out_of_memory_too(store):
     rescored = [e.body for e in entries if e.kind == "rescored"]
     assert [body["state"] for body in rescored] == ["completed"]
     assert any(2048 in given for given in worker.given.values())
+
+
+def test_a_model_that_always_needs_much_is_given_it(store):
+    """The first that fail for want of memory teach what to give to all that come after."""
+    space = Space({"m": (Parameter("mb", Float(2500.0, 2600.0)),)})
+    sweep, entries, _ = search(store, lambda p: p["mb"], space, budget=12, sampler="random")
+    states = [t.state for t in sweep.trials]
+    assert "failed" in states[:4]
+    assert states[4:] == ["completed"] * 8
+    resumed = Sweep(sweep.policy, make_strategy(
+        "random", space, direction="maximize", trials=12, seed=0
+    ), [e for e in entries if e.kind != "ended" or e.body["state"] == "failed"])  # fmt: skip
+    assert resumed.learning.peaks.predict("m") > 2048.0
