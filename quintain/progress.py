@@ -124,7 +124,8 @@ class Progress:
         plan = self._view.plan
         if plan is not None and left:
             foreseen, pace = plan.foreseen, sweep.pace
-            left = max(0, min(left, foreseen.trials - sweep.trials.ended))
+            if foreseen.trials is not None:
+                left = max(0, min(left, foreseen.trials - sweep.trials.ended))
             middle, most = foreseen.left(left, self._slots, pace.latest(), pace.mix())
             told = f"{duration(middle)} left ({duration(most)} nine times in ten)"
             return f"{passed}, about {told}; planned {duration(foreseen.p50_s)}"

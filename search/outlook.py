@@ -38,7 +38,8 @@ class Foresight:
         finals_trials: how many trials' seconds the finalists and the estimate take after them.
         planning_s: seconds that planning took.
         models: by name; those that could be measured.
-        trials: that the plan is for: fewer than asked for where the space has no more.
+        trials: that the plan is for: fewer than asked for where the space has no more; None in
+            the records of a version that did not keep it.
     """
 
     p50_s: float
@@ -47,7 +48,7 @@ class Foresight:
     finals_trials: float
     planning_s: float
     models: Mapping[str, ModelForesight]
-    trials: int
+    trials: int | None = None
 
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> "Foresight":

@@ -324,7 +324,7 @@ def plan_table(view: SweepView) -> Group | None:
             megabytes(each.foreseen_mb), megabytes(each.reached_mb),
         )  # fmt: skip
     foreseen, part = plan.foreseen, ""
-    if plan.ended < foreseen.trials:
+    if foreseen.trials is not None and plan.ended < foreseen.trials:
         part = f" for {plan.ended} of {foreseen.trials} trials"
     note = (
         f"the sweep: {number(foreseen.p50_s)} s foreseen, {number(foreseen.p90_s)} s nine times in "

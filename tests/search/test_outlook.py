@@ -87,3 +87,10 @@ def test_a_plan_is_read_as_it_was_recorded():
     """Through JSON and back it is equal, models included."""
     plan = foresight(finals=1.5, one=(2.0, 0.4), two=(0.1, 0.0))
     assert Foresight.read(json.loads(json.dumps(plan.to_json()))) == plan
+
+
+def test_an_older_plan_without_its_trials_is_read():
+    """Such a record is shown and resumed; it does not say for how many trials it was made."""
+    told = foresight(one=(2.0, 0.4)).to_json()
+    del told["trials"]
+    assert Foresight.read(told).trials is None

@@ -83,3 +83,10 @@ def test_a_record_without_a_plan_shows_none():
     assert plan_table(bare) is None
     assert bare.to_json()["plan"] is None
     assert "Plan and what became of it" not in text(report(bare))
+
+
+def test_an_older_plan_is_printed():
+    """A plan that does not say for how many trials it was is shown as if it were for all."""
+    older = {key: told for key, told in PLAN.to_json().items() if key != "trials"}
+    shown = text(plan_table(view(Entry("plan", 0.0, older), took(0, 8.0, 310.0))))
+    assert "took 100 s. A trial" in " ".join(shown.split())
