@@ -21,7 +21,7 @@ import psutil
 from cluster.errors import ClusterError
 from cluster.runner import Machine, Workload
 from evaluators import blackbox, mapped
-from evaluators.limits import free_memory_mb, usable_cores
+from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from search.driver import Driver
 from search.events import (
     Cancel,
@@ -36,7 +36,7 @@ from search.events import (
     SlotFreed,
     WorkerIdled,
 )
-from search.room import PLANNABLE, Node
+from search.room import PLANNABLE, SMALLEST_MB, Node
 
 #: Folders of drivers, in the folder for temporary files, followed by the driver's process.
 FOLDERS = "quintain-local-"
@@ -143,7 +143,10 @@ class LocalRunner:
         remove_left_behind()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
         # before the children take their part of it, which is theirs to use
-        here = Node(self._workers * self._threads, PLANNABLE * free_memory_mb())
+        memory_mb = PLANNABLE * free_memory_mb()
+        if memory_mb < SMALLEST_MB:  # not enough for one trial: what comes free will do
+            memory_mb = PLANNABLE * usable_memory_mb()
+        here = Node(self._workers * self._threads, memory_mb)
         while len(self._children) < self._workers:
             self._start()
         return Machine((here,), self._threads)

@@ -201,3 +201,14 @@ def test_a_workers_start_is_borne_by_its_first_trial(runner, workload):
     for told in starts.values():
         assert [each > 0 for each in told].count(True) == 1
         assert runner.name == "inline" or 0.2 < max(told) < 60
+
+
+def test_a_machine_that_looks_full_is_planned_for_as_a_whole(monkeypatch):
+    """With next to nothing free a limit of next to nothing would end every trial."""
+    monkeypatch.setattr("cluster.local.free_memory_mb", lambda: 0.0)
+    monkeypatch.setattr("cluster.local.usable_memory_mb", lambda: 4000.0)
+    runner = LocalRunner(1)
+    try:
+        assert runner.prepare().memory_mb == pytest.approx(3600.0)
+    finally:
+        runner.close()
