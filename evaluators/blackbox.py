@@ -4,6 +4,7 @@ Whoever finds a worker dead can read how much it had reached, and whether the ke
 want of memory since its trial began: a SIGKILL itself says neither.
 """
 
+import contextlib
 import math
 import mmap
 import struct
@@ -35,7 +36,8 @@ class BlackBox:
 
     def __init__(self, path: Path) -> None:
         with path.open("w+b") as file:
-            file.truncate(_FORM.size)
+            file.write(bytes(_FORM.size))  # room on the disk: to touch a map without it is fatal
+            file.flush()
             self._map = mmap.mmap(file.fileno(), _FORM.size)
         self._kills = -1
         self._reached_mb = math.nan
@@ -58,9 +60,10 @@ class BlackBox:
 
 
 def open_box(path: Path) -> None:
-    """In a worker: keep a black box there from now on."""
+    """In a worker: keep a black box there from now on; none where it cannot be written."""
     global _box
-    _box = BlackBox(path)
+    with contextlib.suppress(OSError):
+        _box = BlackBox(path)
 
 
 def begin() -> None:

@@ -52,3 +52,9 @@ def test_no_box_says_nothing(tmp_path):
         left = blackbox.read(tmp_path / name)
         assert math.isnan(left.reached_mb)
         assert not left.starved
+
+
+def test_a_worker_goes_on_where_no_box_can_be_written(tmp_path):
+    """A full disk or a folder that is gone costs the box, not the worker."""
+    for path in (Path("/dev/full"), tmp_path / "gone" / "box"):
+        blackbox.open_box(path)
