@@ -139,6 +139,8 @@ def _written(parts: list[memoryview]) -> tuple[BinaryIO, list[int]]:
     places = []
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.fstat(handle).st_nlink:  # another process took it for left behind just before
+            raise FileNotFoundError(path)
         for part in parts:
             file.write(bytes(-file.tell() % ALIGNED))
             places.append(file.tell())

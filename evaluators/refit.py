@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from evaluators.columns import encode, matrix
 from evaluators.crossval import Assignment, outputs
@@ -110,6 +111,15 @@ def refit(
         assignment.recipes[configuration.model], configuration.params, dataset.columns,
         dataset.classes, dataset.target, threads=assignment.threads, seed=assignment.seed,
     )  # fmt: skip
-    model.fit(dataset.values, dataset.target, sample_weight=dataset.weight)
+    model.fit(
+        _writable(dataset.values),
+        _writable(dataset.target),
+        sample_weight=_writable(dataset.weight),
+    )
     cut = assignment.cut if threshold is None else threshold
     return FittedModel(model, dataset.columns, dataset.classes, cut)
+
+
+def _writable(array: NDArray[Any] | None) -> Any:
+    """The array, copied where it is mapped: as in a fold, a model may work in place."""
+    return array if array is None or array.flags.writeable else array.copy()

@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 
 import evaluators
-from evaluators import mapped
+from evaluators import mapped, refit
+from evaluators.crossval import Assignment
 from evaluators.mapped import WORTH_MAPPING
-from evaluators.types import Column, Dataset
+from evaluators.types import Column, Configuration, Dataset
 
 ROOT = str(Path(evaluators.__file__).parents[1])
 
@@ -139,3 +141,36 @@ def test_a_worker_that_ends_leaves_the_file(tmp_path):
     time.sleep(0.1)
     assert len(list(tmp_path.iterdir())) == 1
     assert whole.values.shape == (300_000, 20)
+
+
+def test_a_file_that_another_process_tidied_away_is_no_trouble(tmp_path, monkeypatch):
+    """Between making a file and locking it, another driver may take it for left behind."""
+    made = tempfile.mkstemp
+
+    def tidied(*args, **kwargs):
+        handle, path = made(*args, **kwargs)
+        os.unlink(path)
+        return handle, path
+
+    monkeypatch.setattr(tempfile, "mkstemp", tidied)
+    before = dataset()
+    assert mapped.mapped(before) is before
+
+
+class Centred:
+    """A model that works in place, as it may on the copy that a fold is."""
+
+    def fit(self, values, target, sample_weight=None):
+        values -= values.mean(axis=0)
+        target += 0
+        return self
+
+
+def test_a_model_that_works_in_place_is_refitted_on_mapped_data(monkeypatch):
+    """Folds are copies; so the fit on all rows must not fail where the search went well."""
+    monkeypatch.setattr(refit, "build", lambda *args, **kwargs: Centred())
+    data = mapped.mapped(dataset())
+    first = data.values[0].copy()
+    task = Assignment({"m": None}, ())
+    assert isinstance(refit.refit(task, data, Configuration("m", {})).model, Centred)
+    np.testing.assert_array_equal(data.values[0], first)
