@@ -17,6 +17,7 @@ from cluster.runner import Machine, Runner
 from evaluators.crossval import Evaluator
 from evaluators.errors import QuintainError, SplitError
 from evaluators.estimate import estimate_interval
+from evaluators.mapped import mapped
 from evaluators.oof import encode
 from evaluators.out_of_fold import OutOfFold, from_file
 from evaluators.splits import make_splits
@@ -50,6 +51,8 @@ def search_outer(
         if told.get("state") == "completed":
             continue
         inside = inner(prepared, split, number)
+        # its rows are a copy, which every worker would otherwise have for itself
+        inside = replace(inside, dataset=mapped(inside.dataset), splits=mapped(inside.splits))
         name = told.get("sweep") or _begin(inside, store, lease, number, len(splits))
         began = time.monotonic()
         if store.state(name) != "completed":

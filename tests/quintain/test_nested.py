@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from evaluators.errors import QuintainError
+from quintain import driving, nested
 from quintain.sweeps import resume, run
 from search.records import Records
 
@@ -73,3 +74,18 @@ def test_outer_folds_that_cannot_be_searched_are_found_first(tmp_path):
         run(spec, table, runner="inline", records=store, progress=False)
     with Records.open(store) as records:
         assert [(found.id, found.state) for found in records.sweeps()] == [("nested-1", "failed")]
+
+
+def test_workers_share_the_rows_of_an_outer_fold(tmp_path, monkeypatch):
+    """Each outer fold's rows and folds are mapped once, not copied into every worker."""
+    seen = []
+
+    def watched(inside, *rest):
+        seen.append((inside.dataset.values, inside.splits[0].train))
+        return driving.search(inside, *rest)
+
+    monkeypatch.setattr("evaluators.mapped.WORTH_MAPPING", 1)
+    monkeypatch.setattr(nested, "search", watched)
+    run(SPEC, table(), runner="inline", records=str(tmp_path / "records.db"), progress=False)
+    assert len(seen) == 3
+    assert not any(array.flags.writeable for pair in seen for array in pair)
