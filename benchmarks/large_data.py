@@ -2,8 +2,9 @@
 
 xgboost, 3 folds, two workers, generated rows (float32, 320 MB). While the sweep runs the pages of
 driver and workers are read from the kernel. Laws held to (issue 4): the pages that show the data
-come to one copy of it over all processes together (proportional memory); a worker's own memory
-beyond what it has without data and beyond the binned matrix stays under 1.2 times one fold's slice.
+come to one copy of it over all processes together (proportional memory; the positions of folds lie
+in files of their own and are told apart); the peak of a trial's own memory, beyond what one without
+data has and beyond the binned matrix, stays under 1.2 times one fold's slice.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import re
 import tempfile
 import threading
 import time
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -38,33 +40,35 @@ def table(rows: int) -> tuple[Any, Any]:
     return X, (score > np.quantile(score, 0.97)).astype(np.int8)
 
 
-def proportional_mb(pid: int, of: tuple[str, ...]) -> float:
-    """Proportional memory of the mappings of one process whose file is named so."""
-    total, shown = 0, False
+def proportional_mb(pid: int) -> dict[str, float]:
+    """Proportional memory of a process by the data files and object stores that it maps."""
+    found: dict[str, float] = {}
+    shown = None
     try:
         lines = Path(f"/proc/{pid}/smaps").read_text().splitlines()
     except OSError:
-        return 0.0
+        return {}
     for line in lines:
-        found = _MAPPING.match(line)
-        if found:
-            shown = any(name in found[1] for name in of)
+        mapping = _MAPPING.match(line)
+        if mapping:
+            shown = mapping[1] if FILES in mapping[1] or "plasma" in mapping[1] else None
         elif shown and line.startswith("Pss:"):
-            total += int(line.split()[1])
-    return total / 1024
+            found[shown] = found.get(shown, 0.0) + int(line.split()[1]) / 1024
+    return found
 
 
 class Watch(threading.Thread):
     """Looks at this process and its descendants again and again until told to end.
 
     Attributes:
-        data_mb: the most proportional memory of data files and object store, all together.
-        own_mb: by worker, the most own memory.
+        data_mb: the most proportional memory of the largest file, all processes together.
+        folds_mb: of the other files.
+        own_mb: by worker, the most own memory, finalists and their intervals included.
     """
 
     def __init__(self, every_s: float = 0.1) -> None:
         super().__init__(daemon=True)
-        self.data_mb = 0.0
+        self.data_mb = self.folds_mb = 0.0
         self.own_mb: dict[int, float] = {}
         self._every_s = every_s
         self._over = threading.Event()
@@ -78,9 +82,16 @@ class Watch(threading.Thread):
             for pid in workers:
                 self.own_mb[pid] = max(self.own_mb.get(pid, 0.0), own_memory(pid) / MB)
             if looks % 10 == 0:  # reading all mappings is dear
-                shown = (FILES, "plasma")
-                data = sum(proportional_mb(pid, shown) for pid in (os.getpid(), *workers))
-                self.data_mb = max(self.data_mb, data)
+                self._take(os.getpid(), *workers)
+
+    def _take(self, *pids: int) -> None:
+        """What these processes show of files, each file over all of them."""
+        total: Counter[str] = Counter()
+        for pid in pids:
+            total.update(proportional_mb(pid))
+        largest = max(total.values(), default=0.0)
+        self.data_mb = max(self.data_mb, largest)
+        self.folds_mb = max(self.folds_mb, sum(total.values()) - largest)
 
     def end(self) -> None:
         """Stop looking."""
@@ -137,6 +148,7 @@ def sweep(runner: str, rows: int, trials: int, data: tuple[Any, Any]) -> dict[st
         "state": told["state"],
         "wall_s": time.perf_counter() - began,
         "data_mb": watch.data_mb,
+        "folds_mb": watch.folds_mb,
         "own_mb": max(watch.own_mb.values()),
         "workers": len(watch.own_mb),
         "peak_mb": told["resources"]["peak_mb"],
@@ -161,15 +173,16 @@ def main() -> None:
     for runner in asked.runners.split(","):
         tiny = sweep(runner, 2000, 2, table(2000))
         told = sweep(runner, asked.rows, asked.trials, data)
-        told["base_mb"] = tiny["own_mb"]
-        told["beyond_mb"] = told["own_mb"] - tiny["own_mb"] - matrix_mb
+        told["base_mb"] = tiny["peak_mb"]
+        told["beyond_mb"] = told["peak_mb"] - tiny["peak_mb"] - matrix_mb
         told["slices"] = told["beyond_mb"] / slice_mb
         told["copies"] = told["data_mb"] / data_mb
         told["passes"] = told["copies"] <= COPIES and told["slices"] <= SLICES
         found.append(told)
         print(
             f"{runner:6} data {told['data_mb']:.0f} of {data_mb:.0f} MB shown over all processes: "
-            f"{told['copies']:.2f} copies; a worker's own {told['own_mb']:.0f} MB, less "
+            f"{told['copies']:.2f} copies, folds {told['folds_mb']:.0f}; a trial's own "
+            f"{told['peak_mb']:.0f} MB (a finalist's {told['own_mb']:.0f}), less "
             f"{told['base_mb']:.0f} without data and {matrix_mb:.0f} binned: "
             f"{told['beyond_mb']:.0f} MB, {told['slices']:.2f} slices of {slice_mb:.0f}; "
             f"{told['wall_s']:.0f} s, {told['state']}",

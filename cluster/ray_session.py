@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import socket
 import tempfile
@@ -170,6 +171,7 @@ def nodes_alive() -> tuple[Node, ...]:
         if node["Alive"]:
             has = node["Resources"]
             left = free.get(node["NodeID"], {}).get("memory", 0.0) / MB
-            memory_mb = left if left >= SMALLEST_MB else has.get("memory", 0.0) / MB
+            # a node that was started without any memory to hand out does not reckon with it
+            memory_mb = left if left >= SMALLEST_MB else has.get("memory", 0.0) / MB or math.inf
             found.append(Node(int(has.get("CPU", 0)), memory_mb))
     return tuple(sorted(found, key=lambda node: (node.cores, node.memory_mb), reverse=True))

@@ -238,6 +238,7 @@ def _demand(prepared: Prepared, costs: Sequence[ModelCost], runner: str) -> Dema
         data_row_mb=data.values[:1].nbytes / MB, start_s=4.0 + RAY_START_S * ray,
         driver_mb=memory_watch().look().own / MB + RAY_MB * ray,
         all_rows=None if prepared.part is None else data.rows, beside_mb=RAY_WORKER_MB * ray,
+        given_mb=spec.resources.memory_limit_mb,
     )  # fmt: skip
 
 

@@ -78,6 +78,7 @@ class Demand:
         data_row_mb: memory of one row of the data, held once a node.
         driver_mb: own memory of the driver and what runs beside workers.
         start_s: seconds until the first trial runs.
+        given_mb: what every trial may take, where the user says so.
         beside_mb: memory of a worker beside what pilot fits have measured: a Ray worker's own.
     """
 
@@ -94,6 +95,7 @@ class Demand:
     data_row_mb: float = 0.0
     driver_mb: float = 0.0
     start_s: float = 4.0
+    given_mb: float | None = None
     beside_mb: float = 0.0
     all_rows: int | None = None
 
@@ -192,11 +194,12 @@ def forecast(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> Plan
         for node, held in zip(limits.nodes, beside, strict=True)
     )
     by_cores = sum(node.cores // demand.threads for node in free)
-    by_memory = sum(int(node.memory_mb / worker_mb) for node in free)
+    by_memory = sum(int(node.memory_mb / (demand.given_mb or worker_mb)) for node in free)
     slots = 0
     if by_cores and by_memory:
         most = demand.most_slots or by_cores
-        room = Room(free, demand.threads, most, foreseen_mb=worker_mb)
+        given = demand.given_mb
+        room = Room(free, demand.threads, most, fixed_mb=given, foreseen_mb=worker_mb)
         slots = room.concurrency(worker_mb)
     seconds = _seconds(costs, demand, max(1, slots), limits.seed)
     least = int(slots == 0)  # where none fits, what one would take

@@ -123,3 +123,11 @@ def test_finalists_take_all_rows_where_a_part_is_searched():
     advised = {each.what: each.to for each in cuts([COST], whole, late)}
     assert advised["rows"] >= 1000
     assert "table rows" not in advised
+
+
+def test_the_users_own_limit_decides_how_many_fit():
+    """With memory_per_trial every trial is reckoned with that, whatever it would take."""
+    given = replace(DEMAND, given_mb=1000.0)
+    node = Node(4, 3500 / 0.9)
+    told = forecast([COST], given, Limits((node,)))
+    assert (told.by_memory, told.max_concurrent) == (3, 3)
