@@ -4,7 +4,7 @@ xgboost, 3 folds, two workers, generated rows (float32, 320 MB). While the sweep
 driver and workers are read from the kernel. Laws held to (issue 4): the pages that show the data
 come to one copy of it over all processes together (proportional memory; the positions of folds lie
 in files of their own and are told apart); the peak of a trial's own memory, beyond what one without
-data has and beyond the binned matrix, stays under 1.2 times one fold's slice.
+data has and beyond the binned matrices of its folds, stays under 1.2 times one fold's slice.
 """
 
 import argparse
@@ -174,7 +174,7 @@ def main() -> None:
         tiny = sweep(runner, 2000, 2, table(2000))
         told = sweep(runner, asked.rows, asked.trials, data)
         told["base_mb"] = tiny["peak_mb"]
-        told["beyond_mb"] = told["peak_mb"] - tiny["peak_mb"] - matrix_mb
+        told["beyond_mb"] = told["peak_mb"] - tiny["peak_mb"] - FOLDS * matrix_mb
         told["slices"] = told["beyond_mb"] / slice_mb
         told["copies"] = told["data_mb"] / data_mb
         told["passes"] = told["copies"] <= COPIES and told["slices"] <= SLICES
@@ -183,7 +183,7 @@ def main() -> None:
             f"{runner:6} data {told['data_mb']:.0f} of {data_mb:.0f} MB shown over all processes: "
             f"{told['copies']:.2f} copies, folds {told['folds_mb']:.0f}; a trial's own "
             f"{told['peak_mb']:.0f} MB (a finalist's {told['own_mb']:.0f}), less "
-            f"{told['base_mb']:.0f} without data and {matrix_mb:.0f} binned: "
+            f"{told['base_mb']:.0f} without data and {FOLDS} x {matrix_mb:.0f} binned: "
             f"{told['beyond_mb']:.0f} MB, {told['slices']:.2f} slices of {slice_mb:.0f}; "
             f"{told['wall_s']:.0f} s, {told['state']}",
             flush=True,

@@ -1,7 +1,5 @@
 """Cross-validation of one configuration: every fold fitted, scored and measured."""
 
-import math
-import statistics
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from evaluators.fold_model import FoldModel
+from evaluators.kept import Kept
+from evaluators.limits import usable_cores, usable_memory_mb
 from evaluators.metrics import Metric, tuned_name
 from evaluators.models import ModelRecipe, build, classify_failure, load_library
+from evaluators.number_model import NumberModel
 from evaluators.oof import encode
-from evaluators.profiler import Profiler
+from evaluators.profiler import Profiler, together
+from evaluators.rows import Rows, by_reference
 from evaluators.scoring import notices, score_fold, score_trial
 from evaluators.thresholds import Tuned, tuned
 from evaluators.types import (
@@ -24,6 +27,7 @@ from evaluators.types import (
     Floats,
     FoldResult,
     Interval,
+    Ints,
     Outcome,
     Resources,
     ScoreKind,
@@ -87,6 +91,9 @@ class Evaluator:
         self.dataset = dataset
         self.partitions = partitions
         self.spent = False
+        # as many folds as there are, with two ways of weighing their rows
+        self.kept = Kept(2 * len(partitions[0]))
+        self._share_mb = usable_memory_mb() * assignment.threads / usable_cores()
         for recipe in assignment.recipes.values():
             load_library(recipe)
 
@@ -112,6 +119,7 @@ class Evaluator:
             )
         splits = self.partitions[partition][:folds]
         run = _Run(splits, self._limit(partition, len(splits)), memory_mb)
+        self.kept.begin(self._share_mb if memory_mb is None else memory_mb)
         for number in range(len(splits)):
             with run.clock():
                 result = self._guarded_fold(configuration, number, run)
@@ -167,17 +175,18 @@ class Evaluator:
         split, data, task = run.splits[number], self.dataset, self.assignment
         with run.meter as meter, run.listening():
             with meter.phase("load"):
-                train_values, train_target = data.values[split.train], data.target[split.train]
+                train_target = data.target[split.train]
                 weight = None if data.weight is None else data.weight[split.train]
-            with meter.phase("fit"):
                 model = build(
                     task.recipes[configuration.model], configuration.params, data.columns,
                     data.classes, train_target, threads=task.threads, seed=task.seed,
                 )  # fmt: skip
+                train_values = self._rows(model, split.train)
+            with meter.phase("fit"):
                 model.fit(train_values, train_target, sample_weight=weight)
             del train_values  # or the rows to test on would lie beside those learnt from
             with meter.phase("load"):
-                test_values = data.values[split.test]
+                test_values = self._rows(model, split.test)
             with meter.phase("score"):
                 began = time.perf_counter()
                 output, kind = outputs(model, test_values, len(data.classes))
@@ -189,6 +198,11 @@ class Evaluator:
                 )  # fmt: skip
         used = replace(meter.resources, predict_ms_per_1k=1e6 * predict_s / len(split.test))
         return FoldResult(number, scores, confusion, used, output, kind, task.cut, shift)
+
+    def _rows(self, model: FoldModel | NumberModel, index: Ints) -> Floats | Rows:
+        """Rows for a model, copied unless it takes them by reference."""
+        values = self.dataset.values
+        return Rows(values, index, self.kept) if by_reference(model) else values[index]
 
     def _scored(self, run: "_Run") -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
@@ -301,7 +315,7 @@ def _overrun(overrun: Overrun, number: int, run: _Run) -> Failure:
     )
 
 
-def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind]:
+def outputs(model: Any, values: Floats | Rows, classes: int) -> tuple[Floats, ScoreKind]:
     """A model's scores of rows: (rows,) of the positive class if binary, else (rows, classes).
 
     Without classes (rows,) predicted numbers.
@@ -322,20 +336,3 @@ def outputs(model: Any, values: Floats, classes: int) -> tuple[Floats, ScoreKind
     if not np.isfinite(output).all():
         raise FloatingPointError("the model's scores contain NaN or infinite values")
     return output, kind
-
-
-def together(parts: Sequence[Resources]) -> Resources:
-    """Of all folds: seconds add up, peaks and thread counts are maxima, latency is the median."""
-    latencies = [each for part in parts if not math.isnan(each := part.predict_ms_per_1k)]
-    return Resources(
-        wall_s=sum(part.wall_s for part in parts),
-        load_s=sum(part.load_s for part in parts),
-        fit_s=sum(part.fit_s for part in parts),
-        score_s=sum(part.score_s for part in parts),
-        cpu_s=sum(part.cpu_s for part in parts),
-        peak_mb=max((part.peak_mb for part in parts), default=0.0),
-        threads=max((part.threads for part in parts), default=0),
-        predict_ms_per_1k=statistics.median(latencies) if latencies else math.nan,
-        bytes_read=sum(part.bytes_read for part in parts),
-        measuring_s=sum(part.measuring_s for part in parts),
-    )

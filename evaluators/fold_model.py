@@ -10,6 +10,7 @@ from evaluators.errors import ModelError
 from evaluators.preprocess import View
 from evaluators.prior import log_prior_shift
 from evaluators.resampling import Resampler
+from evaluators.rows import Rows, in_parts
 from evaluators.threads import limited
 from evaluators.types import Floats, Ints
 from evaluators.user_models import Estimator
@@ -53,8 +54,10 @@ class FoldModel:
     true_share: Floats | None = None
     learnt_share: Floats | None = None
 
-    def fit(self, X: Floats, y: Ints, sample_weight: Floats | None = None) -> Self:
+    def fit(self, X: Floats | Rows, y: Ints, sample_weight: Floats | None = None) -> Self:
         """Fit on training rows: (rows, columns) matrix, (rows,) class codes, (rows,) weights.
+
+        ``Rows`` only where ``evaluators.rows.by_reference`` says so.
 
         Raises:
             ModelError: rows have weights and the model cannot weigh rows.
@@ -63,7 +66,7 @@ class FoldModel:
         keywords = dict(self.fit_keywords)
         self.true_share = self._shares(y, sample_weight)
         with limited(self.threads):
-            if self.resampler is not None:
+            if self.resampler is not None and not isinstance(X, Rows):
                 X, y, sample_weight = self.resampler.resample(X, y, sample_weight)
             weight = self._weigh_classes(y, sample_weight)
             if weight is not None:
@@ -72,7 +75,8 @@ class FoldModel:
                         f"{self.name} cannot weigh rows; leave out [data] weight_column"
                     )
                 keywords[self.rows_keyword] = weight
-            self.model.fit(self.view.fit_transform(X), self._local(y), **keywords)
+            shown = X if isinstance(X, Rows) else self.view.fit_transform(X)
+            self.model.fit(shown, self._local(y), **keywords)
         return self
 
     @property
@@ -108,10 +112,11 @@ class FoldModel:
             return target
         return np.searchsorted(self.present, target)
 
-    def _answers(self, method: str, X: Floats) -> Floats:
+    def _answers(self, method: str, X: Floats | Rows) -> Floats:
         """What the estimator's method says of rows, checked to have one row for each."""
         with limited(self.threads):
-            answers = np.asarray(getattr(self.model, method)(self.view.transform(X)))
+            answer = getattr(self.model, method)
+            answers: Floats = in_parts(lambda part: answer(self.view.transform(part)), X)
         if answers.shape[:1] != (len(X),):
             raise ModelError(f"{self.name}: {method} gave shape {answers.shape} for {len(X)} rows")
         return answers
@@ -120,13 +125,13 @@ class FoldModel:
 class ProbabilityModel(FoldModel):
     """A fold's model that gives probabilities."""
 
-    def predict_proba(self, X: Floats) -> Floats:
+    def predict_proba(self, X: Floats | Rows) -> Floats:
         """(rows, classes) probabilities; 0 for a class that training lacked.
 
         Raises:
             ModelError: the estimator does not give a column for each class it saw.
         """
-        answers = self._answers("predict_proba", X)
+        answers: Floats = self._answers("predict_proba", X)
         if answers.ndim != 2 or answers.shape[1] != len(self.present):
             raise ModelError(
                 f"{self.name}: predict_proba gave shape {answers.shape}, "
@@ -142,7 +147,7 @@ class ProbabilityModel(FoldModel):
 class DecisionModel(FoldModel):
     """A fold's model that gives decision values."""
 
-    def decision_function(self, X: Floats) -> Floats:
+    def decision_function(self, X: Floats | Rows) -> Floats:
         """(rows,) of the positive class if binary, else (rows, classes).
 
         A class that training lacked is 1 below the lowest value of its row.

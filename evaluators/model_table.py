@@ -165,7 +165,7 @@ TABLE: Mapping[str, Registered] = {
         {"early_stopping": False},
     ),
     "xgboost": Registered(
-        "xgboost",
+        "evaluators.binned_xgboost",
         "XGBClassifier",
         "codes",
         {

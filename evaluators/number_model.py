@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numpy as np
-
 from evaluators.errors import ModelError
 from evaluators.preprocess import View
+from evaluators.rows import Rows, in_parts
 from evaluators.threads import limited
 from evaluators.types import Floats
 from evaluators.user_models import Estimator
@@ -35,8 +34,10 @@ class NumberModel:
     #: There are no shares of classes to be bent.
     log_prior_shift = None
 
-    def fit(self, X: Floats, y: Floats, sample_weight: Floats | None = None) -> Self:
+    def fit(self, X: Floats | Rows, y: Floats, sample_weight: Floats | None = None) -> Self:
         """Fit on training rows: (rows, columns) matrix, (rows,) numbers, (rows,) weights.
+
+        ``Rows`` only where ``evaluators.rows.by_reference`` says so.
 
         Raises:
             ModelError: rows have weights and the model cannot weigh rows.
@@ -48,17 +49,18 @@ class NumberModel:
                 raise ModelError(f"{self.name} cannot weigh rows; leave out [data] weight_column")
             keywords[self.rows_keyword] = sample_weight
         with limited(self.threads):
-            self.model.fit(self.view.fit_transform(X), y, **keywords)
+            shown = X if isinstance(X, Rows) else self.view.fit_transform(X)
+            self.model.fit(shown, y, **keywords)
         return self
 
-    def predict(self, X: Floats) -> Floats:
+    def predict(self, X: Floats | Rows) -> Floats:
         """(rows,) numbers.
 
         Raises:
             ModelError: the estimator gives another shape.
         """
         with limited(self.threads):
-            found = np.asarray(self.model.predict(self.view.transform(X)))
+            found: Floats = in_parts(lambda part: self.model.predict(self.view.transform(part)), X)
         found = found[:, 0] if found.shape[1:] == (1,) else found
         if found.shape != (len(X),):
             raise ModelError(f"{self.name}: predict gave shape {found.shape} for {len(X)} rows")

@@ -67,7 +67,7 @@ REGRESSORS: Mapping[str, Registered] = {
         TABLE["hist_gradient_boosting"].params,
     ),
     "xgboost": Registered(
-        "xgboost",
+        "evaluators.binned_xgboost",
         "XGBRegressor",
         "codes",
         {

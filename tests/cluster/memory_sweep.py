@@ -7,6 +7,7 @@ Arguments: runner, memory of the node in MB ("none": not reckoned with), megabyt
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,13 @@ def main():
         entries = store.entries(sweep_id)
     runner.close()
     ended = {e.trial: e.body for e in entries if e.kind == "ended"}
+    guilty = Counter(e.trial for e in entries if e.kind == "lost" and e.body["guilty"])
     told = [
         {
             "asked_mb": trial.configuration.params["megabytes"],
             "state": trial.state,
             "cause": trial.cause,
-            "attempts": trial.attempt + 1,
+            "tries": guilty[trial.number] + 1,  # put back for another's fault is none
             "reason": ended[trial.number].get("reason"),
             "peak_mb": (ended[trial.number].get("resources") or {}).get("peak_mb"),
         }

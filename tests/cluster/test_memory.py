@@ -52,7 +52,7 @@ def test_a_trial_that_needs_more_gets_it_once(runner, tmp_path):
     ends = {size: (each["state"], each["cause"]) for size, each in by_size.items()}
     fine, short = ("completed", None), ("failed", "out_of_memory")
     assert ends == {100: fine, 120: fine, 1100: fine, 3000: short}
-    assert {size: each["attempts"] for size, each in by_size.items()} == {
+    assert {size: each["tries"] for size, each in by_size.items()} == {
         100: 1, 120: 1, 1100: 2, 3000: 2
     }  # fmt: skip
     assert 2048 < by_size[3000]["peak_mb"] < 2400
