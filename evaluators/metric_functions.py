@@ -43,9 +43,11 @@ class Curve(NamedTuple):
 def curve_of(positive: NDArray[np.bool_], score: Floats) -> Curve:
     """The curve of one class against the rest; one sort, rows with equal scores fall together."""
     falling = np.argsort(score)[::-1]
-    ordered = score[falling]
+    ordered, hit = score[falling], positive[falling]
+    del falling  # of millions of rows each array counts: a trial's peak is often here
     last_of_tie = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
-    hits = np.cumsum(positive[falling], dtype=np.float64)[last_of_tie]
+    del ordered
+    hits = np.cumsum(hit, dtype=np.float64)[last_of_tie]
     return Curve(hits, last_of_tie + 1.0 - hits)
 
 

@@ -28,7 +28,7 @@ def labels_of(output: Floats, kind: ScoreKind, cut: float | None = None) -> NDAr
     if output.ndim == 2:
         highest: Ints = np.argmax(output, axis=1)
         return highest
-    return (output > (CUTS[kind] if cut is None else cut)).astype(np.int64)
+    return (output > (CUTS[kind] if cut is None else cut)).astype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -119,7 +119,7 @@ class _Ranked:
         """The rows of the folds at ``places``."""
         score = np.concatenate([folds[place].output for place in places])
         positive = np.concatenate([truths[place] for place in places]) == 1
-        owner = np.repeat(places, [len(truths[place]) for place in places])
+        owner = np.repeat(places.astype(np.int32), [len(truths[place]) for place in places])
         rising = np.argsort(score, kind="stable")
         return cls(score[rising], positive[rising], owner[rising])
 
@@ -151,13 +151,11 @@ def _candidates(score: Floats, positive: NDArray[np.bool_]) -> tuple[Ints, Ints]
     one up, past negatives only, loses no hit and takes away false alarms, which every metric of
     counts prefers.
     """
-    below = np.append(0, np.cumsum(positive))
-    groups = np.append(0, np.flatnonzero(score[1:] != score[:-1]) + 1)
-    ends = np.append(groups[1:], len(score))
-    starts = np.append(groups[below[ends] > below[groups]], len(score))
+    hits = np.flatnonzero(positive)
+    starts = np.append(np.unique(np.searchsorted(score, score[hits])), len(score))
     if len(starts) > MOST_TRIED:
         starts = starts[np.linspace(0, len(starts) - 1, MOST_TRIED).astype(np.int64)]
-    return starts, below[starts]
+    return starts, np.searchsorted(hits, starts)
 
 
 def _between(score: Floats, starts: Ints, kind: ScoreKind) -> Floats:
