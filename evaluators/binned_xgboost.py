@@ -98,14 +98,19 @@ def _digest(weight: Any) -> bytes:
 
 
 def _held_mb(matrix: xgboost.DMatrix) -> float:
-    """Memory of a matrix in units of 2**20 bytes, at most: measured over 1 to 20 million entries.
-
-    Without gaps bins lie there by row and by column, 1 byte each up to 256 of them and 2 beyond;
-    with gaps those by row have 4. Raw values (``tree_method = "exact"``) have 8.
-    """
-    entries, cells = matrix.num_nonmissing(), matrix.num_row() * matrix.num_col()
+    """Memory of a matrix in units of 2**20 bytes; of raw values (``tree_method = "exact"``) too."""
+    entries, rows = int(matrix.num_nonmissing()), int(matrix.num_row())
     if not isinstance(matrix, xgboost.QuantileDMatrix):
         return 8.0 * entries / 2**20
-    each = 1 if (matrix.max_bin or 256) <= 256 else 2
-    by_row = each if entries == cells else 4
-    return float((by_row + each) * entries + 16 * matrix.num_row()) / 2**20
+    gaps = entries < rows * int(matrix.num_col())
+    return rows * row_bytes(entries / max(1, rows), gaps, matrix.max_bin) / 2**20
+
+
+def row_bytes(entries: float, gaps: bool, max_bin: int | None) -> float:
+    """Bytes of a row with so many values in a binned matrix, as measured of 27 million of them.
+
+    Bins lie there by row and by column, 1 byte each up to 256 of them and 2 beyond; where values
+    are missing somewhere (``gaps``) those by row have 4.
+    """
+    each = 1 if (max_bin or 256) <= 256 else 2
+    return ((4 if gaps else each) + each) * entries + 16

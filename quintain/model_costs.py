@@ -66,7 +66,7 @@ def cost_of(prepared: Prepared, piloted: Piloted) -> ModelCost | None:
 
     return ModelCost(
         piloted.model, fold, line([*default, *most]), tuple(effects) or (1.0,), max(1.0, ratio),
-        line(corner) if corner else None,
+        line(corner) if corner else None, _kept_row_mb(prepared, piloted.model),
     )  # fmt: skip
 
 
@@ -98,6 +98,22 @@ def _stretch(here: float, full: float) -> float:
     if here < 1.2 or full < 1.2:
         return 1.0
     return float(np.clip(np.log(full) / np.log(here), 0.5, 2.0))
+
+
+def _kept_row_mb(prepared: Prepared, model: str) -> float:
+    """Of each row that is learnt from, what a worker keeps beside the fold under way."""
+    recipe = prepared.assignment.recipes[model]
+    if recipe.estimator != "xgboost":
+        return 0.0
+    from evaluators.binned_xgboost import row_bytes
+
+    values = prepared.dataset.values
+    searched = {parameter.name for parameter in prepared.space.models[model]}
+    ways = 2 if "class_weight" in searched else 1
+    gaps = bool(np.isnan(values[:: max(1, len(values) // 10_000)]).any())
+    return (ways * len(prepared.splits) - 1) * row_bytes(
+        values.shape[1], gaps, recipe.params.get("max_bin")
+    ) / MB  # fmt: skip
 
 
 def folds_mb(prepared: Prepared) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from evaluators.curves import MemoryCurve, Range, TimeCurve
+from evaluators.kept import SHARE
 from evaluators.types import Floats
 from search.finals_plan import plan_of, plan_on_more_rows
 from search.policy import FINALS_SHARE
@@ -42,6 +43,8 @@ class ModelCost:
         effects: seconds of configurations drawn from its space, in units of the default's.
         dearest: the same of the dearest corner.
         corner: own memory of a worker that fits the dearest corner; None where it is not known.
+        kept_row_mb: memory of what a worker keeps of each row learnt from, for later trials,
+            beyond what a fit takes (see ``evaluators.kept``).
     """
 
     model: str
@@ -50,6 +53,7 @@ class ModelCost:
     effects: tuple[float, ...] = (1.0,)
     dearest: float = 1.0
     corner: MemoryCurve | None = None
+    kept_row_mb: float = 0.0
 
     def peak(self, rows: float) -> Range:
         """Own memory of a worker at its highest; ``high`` is what to plan for.
@@ -60,6 +64,11 @@ class ModelCost:
         if self.corner is None:
             return usual
         return Range(usual.value, usual.low, max(usual.high, self.corner.at(rows).value))
+
+    def worker_mb(self, rows: float) -> float:
+        """Own memory of a worker to plan for, with what it keeps, ``SHARE`` of it at most."""
+        alone = self.peak(rows).high
+        return min(alone + self.kept_row_mb * rows, alone / (1 - SHARE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ class Demand:
 
     def worker_mb(self, costs: Sequence["ModelCost"]) -> float:
         """Own memory of one worker to plan for, whichever model it fits."""
-        return max(cost.peak(self.most_train_rows).high for cost in costs) + self.beside_mb
+        return max(cost.worker_mb(self.most_train_rows) for cost in costs) + self.beside_mb
 
     def with_rows(self, rows: int) -> "Demand":
         """The same with a part of the rows searched on; finalists and estimate take all."""

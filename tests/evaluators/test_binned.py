@@ -1,0 +1,176 @@
+"""Binned matrices of xgboost: fed part by part, kept over trials, and nothing else than before."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost
+from sklearn.metrics import roc_auc_score
+
+from evaluators import rows as rows_module
+from evaluators.binned_xgboost import XGBClassifier, XGBRegressor
+from evaluators.crossval import Assignment, Evaluator
+from evaluators.kept import Kept
+from evaluators.metrics import resolve
+from evaluators.models import make_recipe
+from evaluators.resampling import Resampling
+from evaluators.rows import Rows
+from evaluators.splits import SplitPlan, make_splits
+from evaluators.types import Column, Configuration, Dataset, Outcome
+
+PARAMS = {"n_estimators": 20, "n_jobs": 1, "random_state": 0, "tree_method": "hist"}
+
+
+@pytest.fixture(scope="module")
+def table():
+    """(6000, 8) with gaps and a column of codes, labels, row weights."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((6000, 8)).astype(np.float32)
+    X[rng.random(X.shape) < 0.05] = np.nan
+    X[:, 3] = rng.integers(0, 9, len(X))
+    y = (np.nansum(X[:, :3], axis=1) + rng.standard_normal(len(X)) > 1).astype(np.int32)
+    return X, y, rng.random(len(X))
+
+
+def kept(most=6, megabytes=1000.0):
+    store = Kept(most)
+    store.begin(megabytes)
+    return store
+
+
+@pytest.mark.parametrize("weighed", [False, True])
+def test_one_part_learns_what_xgboost_learns(table, weighed):
+    """Rows by reference, categories, gaps and weights included, give the very same answers."""
+    X, y, weight = table
+    index = np.random.default_rng(1).permutation(len(X))[:4000]
+    given = {"sample_weight": weight[index]} if weighed else {}
+    params = {**PARAMS, "enable_categorical": True, "feature_types": ["q"] * 3 + ["c"] + ["q"] * 4}
+    plain = xgboost.XGBClassifier(**params).fit(X[index], y[index], **given)
+    ours = XGBClassifier(**params).fit(Rows(X, index, kept()), y[index], **given)
+    np.testing.assert_array_equal(plain.predict_proba(X), ours.predict_proba(X))
+    assert plain.get_params() == ours.get_params()
+
+
+def test_many_parts_learn_as_much(table, monkeypatch):
+    """Sketched part by part the cuts may differ minutely: the ranking does not suffer."""
+    X, y, weight = table
+    index = np.arange(0, 6000, 2)
+    plain = xgboost.XGBClassifier(**PARAMS).fit(X[index], y[index], sample_weight=weight[index])
+    monkeypatch.setattr(rows_module, "PART_BYTES", 500 * X[:1].nbytes)
+    rows = Rows(X, index, kept())
+    assert rows.count == 6
+    assert np.array_equal(
+        np.concatenate([rows.part(where) for where in rows.slices()]), X[index], equal_nan=True
+    )
+    ours = XGBClassifier(**PARAMS).fit(rows, y[index], sample_weight=weight[index])
+    others = np.arange(1, 6000, 2)
+    scores = [roc_auc_score(y[others], m.predict_proba(X[others])[:, 1]) for m in (plain, ours)]
+    assert scores[0] == pytest.approx(scores[1], abs=0.005)
+
+
+@pytest.mark.parametrize("params", [{"booster": "gblinear"}, {"tree_method": "exact"}])
+def test_what_does_not_learn_from_bins_takes_rows_too(table, params, monkeypatch):
+    """Linear boosters and exact trees see the rows whole, as XGBoost gives them."""
+    X, y, _ = table
+    X = np.nan_to_num(X)
+    monkeypatch.setattr(rows_module, "PART_BYTES", 500 * X[:1].nbytes)
+    params = {"n_jobs": 1, "n_estimators": 3, "random_state": 0, **params}
+    index = np.arange(3000)
+    ours = XGBRegressor(**params).fit(Rows(X, index, kept()), y[index])
+    plain = xgboost.XGBRegressor(**params).fit(X[index], y[index])
+    np.testing.assert_allclose(ours.predict(X), plain.predict(X), atol=1e-6)
+
+
+def test_a_matrix_serves_configurations_that_bin_alike(table):
+    """Depth and rounds use the same one; another number of bins, or other weights, do not."""
+    X, y, weight = table
+    store, index = kept(), np.arange(3000)
+
+    def fit(sample_weight=None, **params):
+        rows = Rows(X, index, store)
+        XGBClassifier(**{**PARAMS, **params}).fit(rows, y[index], sample_weight=sample_weight)
+        return store.made, store.hits
+
+    assert fit() == (1, 0)
+    assert fit(max_depth=2, n_estimators=3) == (1, 1)
+    assert fit(max_bin=64) == (2, 1)
+    assert fit(sample_weight=weight[index]) == (3, 1)
+    assert fit(sample_weight=weight[index]) == (3, 2)
+
+
+def evaluator(table, resampling=None):
+    X, y, _ = table
+    dataset = Dataset(X, y, tuple(Column(f"c{n}") for n in range(8)), ("n", "y"))
+    splits, _ = make_splits(SplitPlan(folds=3), dataset)
+    more = () if resampling is None else (resampling,)
+    recipe = make_recipe("xgboost", "xgboost", {"n_estimators": 5}, None, Path(), *more)
+    metrics = (resolve("roc_auc", binary=True),)
+    return Evaluator(Assignment({"xgboost": recipe}, metrics), dataset, [splits])
+
+
+def scored(evaluator, memory_mb=None, **params):
+    for result in evaluator.evaluate(Configuration("xgboost", params), memory_mb=memory_mb):
+        if isinstance(result, Outcome):
+            assert result.failure is None
+            return result.scores["roc_auc"]
+    raise AssertionError("no outcome")
+
+
+def test_trials_use_each_others_matrices_and_score_the_same(table):
+    """The second trial bins nothing; what it scores is what a fresh worker says."""
+    warm = evaluator(table)
+    scored(warm, max_depth=2)
+    assert (warm.kept.made, warm.kept.hits) == (3, 0)
+    assert scored(warm, max_depth=6) == scored(evaluator(table), max_depth=6)
+    assert (warm.kept.made, warm.kept.hits) == (3, 3)
+
+
+def test_a_small_limit_of_memory_keeps_nothing(table):
+    """What is kept counts as the trial's: no more of it than a share of what that may take."""
+    tight = evaluator(table)
+    for depth in (2, 3):
+        tight.kept.begin(0.1)
+        rows = Rows(tight.dataset.values, tight.partitions[0][0].train, tight.kept)
+        XGBClassifier(**PARAMS, max_depth=depth).fit(rows, tight.dataset.target[rows.index])
+    assert (tight.kept.made, tight.kept.hits, tight.kept.megabytes) == (2, 0, 0.0)
+
+
+def test_resampled_rows_are_nobody_elses(table):
+    """What is drawn anew for every fit is not kept."""
+    drawn = evaluator(table, Resampling("random_under", 1.0))
+    scored(drawn)
+    assert drawn.kept.made == 0
+
+
+def test_only_what_is_out_of_use_makes_way():
+    """Asked for in the same order again and again, the first stay rather than none."""
+    store, owners = Kept(2), [object() for _ in range(3)]
+
+    def trial(*numbers):
+        store.begin(100.0)
+        for number in numbers:
+            store.get(owners[number], "key", object, lambda _: 10.0)
+
+    trial(0, 1, 2)
+    trial(0, 1, 2)
+    assert (store.made, store.hits) == (4, 2)
+    trial(2)
+    trial(2)  # the others have not been used by the trial before: there is room
+    assert (store.made, store.hits) == (6, 2)
+    trial(2)
+    trial(2)
+    assert (store.made, store.hits) == (6, 4)
+    assert store.megabytes == 20.0
+
+
+def test_bytes_are_bounded_as_well():
+    """A quarter of what a trial may take; a smaller limit later drops what is over, once unused."""
+    store, owners = Kept(9), [object() for _ in range(3)]
+    store.begin(100.0)
+    for owner in owners:
+        store.get(owner, "key", object, lambda _: 10.0)
+    assert store.megabytes == 20.0
+    store.begin(100.0)
+    store.begin(40.0)
+    store.begin(40.0)
+    assert store.megabytes == 10.0
