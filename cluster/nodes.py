@@ -1,7 +1,7 @@
 """What a running Ray cluster has to offer, node by node."""
 
 from cluster.errors import ClusterError
-from cluster.ray_session import RaySession, nodes_alive
+from cluster.ray_session import RaySession, largest_first, nodes_alive
 from search.room import Node
 
 
@@ -13,7 +13,7 @@ def cluster_nodes(address: str) -> tuple[Node, ...]:
     """
     session = RaySession(address)
     try:
-        found = tuple(node for node in nodes_alive() if node.cores > 0)
+        found = tuple(node for node in largest_first(nodes_alive()) if node.cores > 0)
     finally:
         session.close()
     if not found:

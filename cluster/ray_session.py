@@ -6,7 +6,7 @@ import math
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,7 @@ class RaySession:
         import ray
 
         self._address = address
+        self._nodes: dict[str, Node] = {}
         self._ours = not ray.is_initialized()
         if not self._ours:
             if address is not None:
@@ -131,7 +132,8 @@ class RaySession:
         Raises:
             ClusterError: there is none.
         """
-        found = nodes_alive()
+        self._nodes = nodes_alive()
+        found = largest_first(self._nodes)
         fitting = tuple(node for node in found if node.cores >= threads)
         if not fitting:
             most = max((node.cores for node in found), default=0)
@@ -140,6 +142,17 @@ class RaySession:
                 "lower resources.cpus_per_trial"
             )
         return Machine(fitting, threads)
+
+    def moved(self) -> tuple[Node, ...] | None:
+        """The nodes there are now, if any went or came since they were last told; else None."""
+        import ray
+
+        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        if alive == self._nodes.keys():
+            return None
+        # what is free on the others now is what our own workers have left
+        self._nodes = {name: self._nodes.get(name, node) for name, node in nodes_alive().items()}
+        return largest_first(self._nodes)
 
     @property
     def alone_here(self) -> bool:
@@ -157,8 +170,13 @@ class RaySession:
             self._folder.cleanup()
 
 
-def nodes_alive() -> tuple[Node, ...]:
-    """Cores and memory that Ray hands out on each node, the largest first.
+def largest_first(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
+    """As a machine is told."""
+    return tuple(sorted(nodes.values(), key=lambda n: (n.cores, n.memory_mb), reverse=True))
+
+
+def nodes_alive() -> dict[str, Node]:
+    """Cores and memory that Ray hands out on each node, by its id.
 
     Memory is what Ray has left: its own store of objects is not in it, nor what others have asked
     for, unless that is all there is; then what comes free will do.
@@ -166,12 +184,12 @@ def nodes_alive() -> tuple[Node, ...]:
     import ray
 
     free = ray._private.state.available_resources_per_node()
-    found = []
+    found = {}
     for node in ray.nodes():
         if node["Alive"]:
             has = node["Resources"]
             left = free.get(node["NodeID"], {}).get("memory", 0.0) / MB
             # a node that was started without any memory to hand out does not reckon with it
             memory_mb = left if left >= SMALLEST_MB else has.get("memory", 0.0) / MB or math.inf
-            found.append(Node(int(has.get("CPU", 0)), memory_mb))
-    return tuple(sorted(found, key=lambda node: (node.cores, node.memory_mb), reverse=True))
+            found[node["NodeID"]] = Node(int(has.get("CPU", 0)), memory_mb)
+    return found

@@ -7,6 +7,7 @@ callbacks feed it, and a resumed sweep is a new Tuner over our record.
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from search.events import (
     Dispatch,
     Event,
     Finish,
+    NodesChanged,
     Pack,
     PackLost,
     PackReported,
@@ -51,13 +53,20 @@ ENVIRONMENT = {
     "TUNE_WARN_THRESHOLD_S": "60",
 }
 
+#: Seconds between two looks at which nodes there are.
+LOOK_S = 5.0
+
 
 class Flow:
     """What Tune's searcher and callbacks share: the driver and the packs under way."""
 
-    def __init__(self, driver: Driver, slots: int, spare: int, run: str) -> None:
+    def __init__(
+        self, driver: Driver, session: RaySession, slots: int, spare: int, run: str
+    ) -> None:
         """``slots``: packs that run at a time; ``spare``: how many more may wait for a worker."""
         self.driver = driver
+        self._session = session
+        self._looked = time.monotonic()
         self.slots = slots
         self.spare = spare
         self.run = run
@@ -83,6 +92,16 @@ class Flow:
     def poll(self) -> None:
         """Let time pass."""
         self._carried_out(self._kept(self.driver.poll))
+
+    def look(self, every_s: float = 0.0) -> None:
+        """Tell of nodes that went or came, if the last look is so long ago."""
+        now = time.monotonic()
+        if now - self._looked < every_s:
+            return
+        self._looked = now
+        nodes = self._session.moved()
+        if nodes is not None:
+            self.feed(NodesChanged(self.driver.clock(), nodes))
 
     def _carried_out(
         self, tasks: Sequence[Dispatch | Cancel | Finish]
@@ -116,7 +135,7 @@ class Flow:
 
     def next_pack(self, tune_id: str) -> Pack | None:
         """Ask the sweep for a pack."""
-        under_way = len(self.packs)
+        under_way = sum(number not in self.cancelled for number in self.packs.values())
         if under_way >= self.slots + self.spare:
             return None
         ahead = self.spare > 0 and under_way >= self.slots
@@ -197,11 +216,14 @@ class SweepCallback(tune.Callback):
         node = flow.nodes.get(trial.trial_id)
         known = "" if actor is None else actor._actor_id.hex()
         loss, detail, reached_mb = cause_of_death(error, flow.run, known, node)
+        if loss in ("node", "preempted"):
+            flow.look()  # before its trials look for another place
         flow.feed(PackLost(flow.driver.clock(), number, loss, detail, reached_mb))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has nothing to do for now: let time pass and prepare what comes next."""
         self._flow.poll()
+        self._flow.look(LOOK_S)
         self._flow.feed(WorkerIdled(self._flow.driver.clock()))
 
 
@@ -248,8 +270,8 @@ class RayRunner:
         run = f"{driver.sweep_id}-{os.urandom(4).hex()}"
         # One pack beyond the slots waits for a worker to free, where it cannot run beside them.
         spare = int(slots >= self._places)
-        flow = Flow(driver, slots, spare, run)
         assert self._session is not None, "prepare() comes first"
+        flow = Flow(driver, self._session, slots, spare, run)
         stored = put(workload, here=self._session.alone_here)
         trainable = tune.with_resources(make_trainable(run, stored), self._asked)
         pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(slots + spare)}

@@ -11,6 +11,7 @@ from typing import Literal
 
 from evaluators.types import Configuration, NodeUse, Outcome, Resources
 from search.entries import Entry, SweepState
+from search.room import Node
 
 #: How a worker went away, as far as the runner can tell.
 #: killed: a signal from outside or no reason known; segfault: its own fatal signal;
@@ -144,6 +145,14 @@ class PackLost:
 
 
 @dataclass(frozen=True, slots=True)
+class NodesChanged:
+    """Hosts went, or came: what there is to run on now."""
+
+    time: float
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """A person or the service asked to stop."""
 
@@ -158,7 +167,16 @@ class Ticked:
     time: float
 
 
-Event = SlotFreed | WorkerIdled | PackStarted | PackReported | PackLost | StopAsked | Ticked
+Event = (
+    SlotFreed
+    | WorkerIdled
+    | PackStarted
+    | PackReported
+    | PackLost
+    | NodesChanged
+    | StopAsked
+    | Ticked
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ FALSE_STARTS_ALLOWED = 5
 #: Finalists and estimate take at most this part of the search's fold fits, and of its timeout.
 FINALS_SHARE = 0.15
 
+#: Seconds that a sweep waits for a node, where none is left that has room for a trial.
+NODES_AWAITED_S = 300.0
+
 #: Seconds until a worker whose trial was cancelled has a successor.
 RESTART_S = 3.0
 
@@ -149,6 +152,7 @@ class Standing:
         elapsed_s: wall seconds with a driver, over all runs.
         exhausted: the space has no further configuration.
         false_starts: what was said of workers, the last in a row, that died before their pack.
+        nowhere_s: for how long no node has had room for any trial.
     """
 
     ended: int
@@ -161,6 +165,7 @@ class Standing:
     elapsed_s: float
     exhausted: bool
     false_starts: Sequence[str] = ()
+    nowhere_s: float = 0.0
 
 
 def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None:
@@ -169,6 +174,8 @@ def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None
     if len(standing.false_starts) >= FALSE_STARTS_ALLOWED:
         last = standing.false_starts[-1]
         return "failed", f"{len(standing.false_starts)} workers died before they began: {last}"
+    if standing.nowhere_s >= NODES_AWAITED_S:
+        return "failed", f"no node has had room for a trial for {standing.nowhere_s:.0f} s"
     if standing.failed >= stop.failed and standing.ended < policy.budget:
         return "failed", f"{standing.failed} trials failed, the limit of stop_when.failed"
     if standing.ended >= policy.budget:

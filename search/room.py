@@ -54,18 +54,32 @@ class Room:
 
         ``foreseen_mb``: what trials are expected to take: the base class holds so much.
         """
-        self._nodes = tuple(nodes) or (Node(most * threads),)
         self._threads = threads
         self._fixed_mb = fixed_mb
-        self.largest = max(node.memory_mb for node in self._nodes)
-        self.most = min(most, sum(node.cores // threads for node in self._nodes))
+        self._asked = most
+        self._open: Counter[float] = Counter()
+        self._busy: Counter[float] = Counter()
+        self._classes: set[float] = set()
+        self.move(tuple(nodes) or (Node(most * threads),))
         shares = [_share(node, threads, self.most, foreseen_mb) for node in self._nodes]
         self.base = min(shares) if fixed_mb is None else fixed_mb
         self.started = self.deaths = 0
         self.held_by_memory = False
-        self._open: Counter[float] = Counter()
-        self._busy: Counter[float] = Counter()
-        self._classes: set[float] = set()
+
+    def move(self, nodes: Sequence[Node]) -> None:
+        """These are the nodes now. Classes stay as they are, but none is larger than a node."""
+        self._nodes = tuple(nodes)
+        able = [node for node in nodes if node.cores >= self._threads]
+        self.largest = max((node.memory_mb for node in able), default=0.0)
+        self.most = min(self._asked, sum(node.cores // self._threads for node in nodes))
+        for size in [size for size in self._open if size > self.largest]:
+            self._open[size] = self._busy[size]  # the idle ones went with their node
+            self._classes.discard(size)
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether no node has room for even the smallest class."""
+        return self.most == 0 or self.largest < (0.0 if math.isinf(self.base) else self.base)
 
     def class_of(self, megabytes: float) -> float:
         """The class for a trial that takes so much; the largest node where none holds it."""

@@ -17,6 +17,7 @@ from search.events import (
     Finish,
     Instruction,
     ItemEnded,
+    NodesChanged,
     PackLost,
     PackReported,
     PackStarted,
@@ -61,6 +62,7 @@ class Sweep:
         self._earlier_s = earlier_s
         self._flights: dict[int, Flight] = {}
         self._false_starts: list[str] = []
+        self._nowhere_since: float | None = None
         self.learning.relearn(entries)
         self.finals = Finals.from_entries(entries, policy, self.queue)
 
@@ -85,7 +87,27 @@ class Sweep:
             return []
         if isinstance(event, StopAsked):
             return self._finish("stopped", event.reason, event.time)
-        return self._searched(event) if self.finals is None else self._compared(self.finals, event)
+        moved = self._moved(event) if isinstance(event, NodesChanged) else []
+        if self.finals is not None:
+            return [*moved, *self._compared(self.finals, event)]
+        return [*moved, *self._searched(event)]
+
+    def _moved(self, event: NodesChanged) -> list[Instruction]:
+        """Other nodes than before: a pack that waits for one that is gone gives its trials back."""
+        room = self.queue.room
+        room.move(event.nodes)
+        since = self._nowhere_since
+        self._nowhere_since = (event.time if since is None else since) if room.nowhere else None
+        out: list[Instruction] = []
+        for number, flight in list(self._flights.items()):
+            size = flight.pack.limit_mb
+            if flight.started_at is None and size is not None and size > room.largest:
+                del self._flights[number]
+                room.leave(flight.pack.memory_mb, died=True)
+                said = f"no node is left that has {size:.0f} MB for it"
+                out += [self._again(t, event.time, said, False) for t in self._unfinished(flight)]
+                out.append(Cancel(number))
+        return out
 
     def _searched(self, event: Event) -> list[Instruction]:
         """An event while configurations are tried."""
@@ -140,6 +162,7 @@ class Sweep:
             elapsed_s=self._earlier_s + now - self._started_at,
             exhausted=self.queue.exhausted,
             false_starts=self._false_starts,
+            nowhere_s=0.0 if self._nowhere_since is None else now - self._nowhere_since,
         )
 
     # -- what to run next -------------------------------------------------------------------
