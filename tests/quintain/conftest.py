@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quintain.cli import main
 from search.records import Records
 
 SPEC = """
@@ -25,6 +26,7 @@ trials = {trials}
 estimator = "logistic_regression"
 [[model]]
 estimator = "hist_gradient_boosting"
+params = {{ max_iter = 10 }}
 """
 
 
@@ -49,12 +51,24 @@ def folder(tmp_path):
     return here
 
 
-class Quintain:
-    """The command line in a child process, as a user calls it."""
+def answered(done):
+    """The one JSON value of a command that went well."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
-    def __init__(self, folder, records):
+
+class Quintain:
+    """The command line: called, here in this process; by ``process``, in a child as a user has it.
+
+    A child costs two seconds of imports. It is for what takes a process to show: signals, Ray, the
+    installed command, and that nothing else writes on its standard output and error.
+    """
+
+    def __init__(self, folder, records, monkeypatch, capfd):
         self.folder = folder
         self.environment = {**os.environ, "QUINTAIN_RECORDS": records, "OMP_NUM_THREADS": "1"}
+        self._monkeypatch = monkeypatch
+        self._capfd = capfd
 
     def start(self, *arguments, **options):
         command = [str(Path(sys.executable).parent / "quintain"), *map(str, arguments)]
@@ -63,15 +77,29 @@ class Quintain:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
         )  # fmt: skip
 
-    def __call__(self, *arguments, timeout=240):
+    def process(self, *arguments, timeout=240):
         process = self.start(*arguments)
         out, err = process.communicate(timeout=timeout)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def __call__(self, *arguments):
+        self._capfd.readouterr()  # what the test itself has printed so far is no answer
+        code = 0
+        with self._monkeypatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["quintain", *map(str, arguments)])
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code or 0
+        out, err = self._capfd.readouterr()
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
     def json(self, *arguments):
-        done = self(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return answered(self(*arguments, "--json"))
+
+    def process_json(self, *arguments):
+        return answered(self.process(*arguments, "--json"))
 
     def trials_ended(self, sweep):
         """Read from the store itself: a command each time would take the cores from the sweep."""
@@ -103,5 +131,5 @@ class Quintain:
 
 
 @pytest.fixture
-def quintain_cli(folder, own_records):
-    return Quintain(folder, own_records)
+def quintain_cli(folder, own_records, monkeypatch, capfd):
+    return Quintain(folder, own_records, monkeypatch, capfd)

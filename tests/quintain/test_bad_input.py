@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from search.records import Records
+
 GOOD = """
 name = "loans"
 [data]
@@ -49,13 +51,19 @@ MISTAKES = {
 }  # fmt: skip
 
 
+#: One found in the spec and one found in the data, by a process of its own: nothing that is loaded
+#: until then may add a line.
+BY_PROCESS = ("a misspelled key", "a missing target")
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_mistake_has_its_line(quintain_cli, own_records, mistake):
     """The line says what and where, with what was allowed; no traceback, no record."""
     good, bad, said = MISTAKES[mistake]
     assert good in GOOD
     (quintain_cli.folder / "loans.toml").write_text(GOOD.replace(good, bad))
-    done = quintain_cli("run", "loans.toml")
+    call = quintain_cli.process if mistake in BY_PROCESS else quintain_cli
+    done = call("run", "loans.toml")
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -131,7 +139,8 @@ def test_a_store_of_a_newer_version_is_refused(quintain_cli, own_records):
     """A records file from tomorrow: one line, exit 2."""
     import sqlite3
 
-    assert quintain_cli("run", "loans.toml", "--runner", "inline").returncode == 0
+    with Records.open(own_records) as store:
+        store.create("loans", {"metric": "roc_auc"})
     with sqlite3.connect(own_records) as database:
         tables = [row[0] for row in database.execute("select name from sqlite_master")]
         assert "meta" in tables
@@ -145,9 +154,10 @@ def test_a_store_of_a_newer_version_is_refused(quintain_cli, own_records):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_unknown_commands_and_sweeps_say_what_there_is(quintain_cli):
+def test_unknown_commands_and_sweeps_say_what_there_is(quintain_cli, own_records):
     """A misspelled sweep names the nearest one; a misspelled runner lists them."""
-    assert quintain_cli("run", "loans.toml", "--runner", "inline").returncode == 0
+    with Records.open(own_records) as store:
+        assert store.create("loans", {"metric": "roc_auc"}) == "loans-1"
     done = quintain_cli("show", "laons-1")
     assert done.returncode == 2
     assert "loans-1" in done.stderr

@@ -60,7 +60,7 @@ def own_code(quintain_cli):
 
 def test_own_code_and_a_folder_that_is_named_like_ours(own_code):
     """A model and a metric from the user's file reach Ray's workers; a folder search/ does not."""
-    told = own_code.json("run", "loans.toml", "--runner", "ray")
+    told = own_code.process_json("run", "loans.toml", "--runner", "ray")
     assert told["runner"] == "ray"
     assert told["trial_counts"]["completed"] == 5
     assert told["best"]["selection_score"] > told["baseline"]["score"]
@@ -88,7 +88,7 @@ def test_a_killed_driver_is_resumed_on_ray(own_code):
         signal.SIGKILL, "run", "loans.toml", "--runner", "ray", "--json", ended=4
     )
     before = {r["trial"]: r for r in own_code.json("trials", "loans-1")}
-    told = own_code.json("resume", "loans-1")
+    told = own_code.process_json("resume", "loans-1")
     assert told["state"] == "completed"
     assert told["trial_counts"]["completed"] == 16
     after = own_code.json("trials", "loans-1")

@@ -26,7 +26,7 @@ def test_own_data_in_three_commands(quintain_cli):
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     assert len(lines) <= 12
     (quintain_cli.folder / "loans.toml").write_text(text + "\n[search]\ntrials = 4\n")
-    ran = quintain_cli("run", "loans.toml", "--runner", "local")
+    ran = quintain_cli.process("run", "loans.toml", "--runner", "local")
     assert ran.returncode == 0, ran.stderr
     assert "positive class: 1" in ran.stderr.splitlines()[0]
     reported = quintain_cli("report", "loans-1")
@@ -37,7 +37,7 @@ def test_own_data_in_three_commands(quintain_cli):
 
 def test_json_has_the_object_of_the_design(quintain_cli):
     """`run --json` prints one object with every key; trials add up; the best beats the baseline."""
-    told = quintain_cli.json("run", "loans.toml", "--runner", "local")
+    told = quintain_cli.process_json("run", "loans.toml", "--runner", "local")
     assert set(told) == RUN_KEYS
     assert told["state"] == "completed"
     assert told["trial_counts"]["completed"] == 6
