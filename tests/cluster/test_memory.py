@@ -13,16 +13,25 @@ HERE = Path(__file__).parent
 GROUPS = Path("/sys/fs/cgroup/memory")
 
 
-def sweep(*arguments, cwd, group=None):
-    """What memory_sweep.py says, run inside a control group if one is given."""
+def started(*arguments, cwd, group=None):
+    """memory_sweep.py in a process, inside a control group if one is given."""
     command = [sys.executable, str(HERE / "memory_sweep.py"), *map(str, arguments)]
     if group is not None:  # the shell joins the group, then becomes the program
         command = ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh", *command]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=250, cwd=cwd, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.strip().splitlines()[-1])
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+        env={**os.environ, "QUINTAIN_RECORDS": str(cwd / f"{arguments[0]}.db")},
+    )  # fmt: skip
+
+
+def told_by(process):
+    """What it says at its end, and its trials by the megabytes they asked for."""
+    try:
+        out, err = process.communicate(timeout=250)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err[-3000:]
+    told = json.loads(out.strip().splitlines()[-1])
     return told, {each["asked_mb"]: each for each in told["trials"]}
 
 
@@ -45,10 +54,23 @@ def small_group():
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize("runner", ["local", "ray"])
-def test_a_trial_that_needs_more_gets_it_once(runner, tmp_path):
-    """Of 2 x 1 GB: 100 MB fit beside another, 1.1 GB fit alone at the second try, 3 GB never."""
-    told, by_size = sweep(runner, 2048, "slowly", 100, 1100, 3000, 120, cwd=tmp_path)
+def test_a_trial_that_needs_more_gets_it_once(tmp_path):
+    """Of 2 x 1 GB: 100 MB fit beside another, 1.1 GB fit alone at the second try, 3 GB never.
+
+    On both runners, which wait for most of the time: so side by side, each with its own memory.
+    """
+    asked = (2048, "slowly", 100, 1100, 3000, 120)
+    processes = [started(name, *asked, cwd=tmp_path) for name in ("local", "ray")]
+    try:
+        for answer in [told_by(process) for process in processes]:
+            as_promised(*answer)
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def as_promised(told, by_size):
     ends = {size: (each["state"], each["cause"]) for size, each in by_size.items()}
     fine, short = ("completed", None), ("failed", "out_of_memory")
     assert ends == {100: fine, 120: fine, 1100: fine, 3000: short}
@@ -62,7 +84,8 @@ def test_a_trial_that_needs_more_gets_it_once(runner, tmp_path):
 
 def test_a_kill_by_the_kernel_is_told_from_other_kills(small_group, tmp_path):
     """A trial that outgrows its container is out_of_memory, with the bytes that were seen."""
-    _, by_size = sweep("local", "none", "slowly", 50, 2000, cwd=tmp_path, group=small_group)
+    process = started("local", "none", "slowly", 50, 2000, cwd=tmp_path, group=small_group)
+    _, by_size = told_by(process)
     assert by_size[50]["state"] == "completed"
     killed = by_size[2000]
     assert (killed["state"], killed["cause"]) == ("failed", "out_of_memory")
