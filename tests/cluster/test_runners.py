@@ -24,7 +24,7 @@ from search.strategy import make_strategy
 from search.sweep import Sweep
 
 HERE = Path(__file__).parent
-LIMIT_S = 3.0
+LIMIT_S = 2.0
 #: What each behaviour of tests/cluster/faulty.py must be recorded as.
 CAUSES = {
     "fine": None,

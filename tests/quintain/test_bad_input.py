@@ -170,7 +170,7 @@ def test_a_memory_limit_below_one_worker_is_refused_with_the_smallest_that_works
     quintain_cli, own_records
 ):
     """One line, nothing written; with the value it names every trial completes."""
-    model = '"hist_gradient_boosting"\nparams = { max_iter = 200 }'  # long enough to be looked at
+    model = '"hist_gradient_boosting"\nparams = { max_iter = 100 }'  # long enough to be looked at
     spec = GOOD.replace('"logistic_regression"', model) + "[resources]\nmemory_per_trial = {}\n"
     path = quintain_cli.folder / "loans.toml"
     path.write_text(spec.replace("{}", '"50M"'))

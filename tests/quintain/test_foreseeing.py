@@ -233,16 +233,13 @@ def test_an_interrupt_that_a_library_swallows_is_raised_all_the_same(looks):
     assert came_so_far == ["swallowed"]
 
 
-def test_no_plan_by_command_leaves_it_out(folder, own_records):
+def test_no_plan_by_command_leaves_it_out(quintain_cli, always_planned):
     """Nothing about a plan is said, and --json has none."""
-    process = planning(
-        folder, own_records, "run", "loans.toml", "--runner", "local", "--no-plan", "--json"
-    )
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    assert "planning first" not in err
-    assert "measuring" not in err
-    assert '"plan": null' in out
+    done = quintain_cli("run", "loans.toml", "--runner", "local", "--no-plan", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "planning first" not in done.stderr
+    assert "measuring" not in done.stderr
+    assert '"plan": null' in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_ctrl_c_keeps_what_is_finished(quintain_cli):
 def test_a_killed_driver_is_resumed_exactly(quintain_cli, runner):
     """SIGKILL in mid-sweep, resume: the budget adds up, each trial ended once, none repeats."""
     spec = quintain_cli.folder / "loans.toml"
-    spec.write_text(spec.read_text().replace("trials = 6", "trials = 24"))
+    spec.write_text(spec.read_text().replace("trials = 6", "trials = 48"))
     quintain_cli.interrupted_in_mid_sweep(
         signal.SIGKILL, "run", "loans.toml", "--runner", runner, "--json"
     )
@@ -85,9 +85,9 @@ def test_a_killed_driver_is_resumed_exactly(quintain_cli, runner):
     assert quintain_cli.json("show", "loans-1")["state"] == "interrupted"
     told = quintain_cli.json("resume", "loans-1")
     assert told["state"] == "completed"
-    assert sum(told["trial_counts"][s] for s in ("completed", "pruned", "failed")) == 24
+    assert sum(told["trial_counts"][s] for s in ("completed", "pruned", "failed")) == 48
     after = quintain_cli.json("trials", "loans-1")
-    assert len({(r["model"], str(r["params"])) for r in after}) == 24
+    assert len({(r["model"], str(r["params"])) for r in after}) == 48
     for row in after:
         if before.get(row["trial"], {}).get("state") == "completed":
             assert row == before[row["trial"]]
