@@ -10,7 +10,7 @@ SPARE = 2_500_000_000
 
 
 class Hog(ClassifierMixin, BaseEstimator):
-    """``greedy`` 1 takes twice what is spare, in steps, and keeps it; anything else takes nothing."""
+    """``greedy`` 1 takes twice what is spare and keeps it; anything else takes nothing."""
 
     def __init__(self, greedy=0):
         self.greedy = greedy
