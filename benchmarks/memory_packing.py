@@ -79,14 +79,18 @@ def figures(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _most_given(entries: Sequence[Entry]) -> float:
-    """The most memory that trials under way were given together."""
-    given: dict[int, float] = {}
+    """The most memory that workers under way were given together; a pack's trials share one."""
+    given: dict[str, float] = {}
+    of: dict[int | None, str] = {}
     most = 0.0
     for entry in entries:
         if entry.kind == "started":
-            given[entry.trial] = entry.body["memory_mb"]
-        elif entry.kind in ("lost", "ended"):
-            given.pop(entry.trial, None)
+            of[entry.trial] = entry.body["worker"]
+            given[entry.body["worker"]] = entry.body["memory_mb"]
+        elif entry.kind in ("lost", "ended") and entry.trial in of:
+            worker = of.pop(entry.trial)
+            if worker not in of.values():
+                given.pop(worker, None)
         most = max(most, sum(given.values()))
     return most
 
