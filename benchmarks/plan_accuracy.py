@@ -25,8 +25,7 @@ from cluster.pilot_worker import PilotWorker, UnmeasuredError
 from cluster.pilots import LARGEST_SHARE, Candidates, Pilot
 from evaluators.curves import memory_curve, time_curve
 from evaluators.models import steady
-from evaluators.pilot import parts
-from evaluators.process import MB
+from evaluators.pilot import parts, shown_row_mb
 from examples import real_data
 from quintain.prepare import Prepared, prepare
 from search.spec import read_spec
@@ -98,7 +97,8 @@ def pair(prepared: Prepared, model: str, seconds: float) -> dict[str, Any]:
     rows = [fit.rows for fit in fits]
     known = steady(prepared.assignment.recipes[name])
     told = time_curve(rows, [fit.cpu_s for fit in fits], steady=known).at(pieces[-1].rows)
-    base, row_mb = run.base_mb, prepared.dataset.values[:1].nbytes / MB
+    base, task = run.base_mb, prepared.assignment
+    row_mb = shown_row_mb(task, task.recipes[name], prepared.dataset, prepared.splits[0])
     memory = memory_curve(rows, [fit.peak_mb for fit in fits], base, row_mb).at(pieces[-1].rows)
     took = float(np.mean([fit.cpu_s for fit in again]))
     peak = max(fit.peak_mb for fit in again)

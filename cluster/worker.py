@@ -45,7 +45,7 @@ def _reports(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
         blackbox.begin()
         results = evaluator.evaluate(
             item.configuration, item.partition, item.folds, interval=item.interval,
-            memory_mb=pack.limit_mb,
+            memory_mb=pack.limit_mb, bar=item.bar,
         )  # fmt: skip
         last = len(evaluator.partitions[item.partition][: item.folds]) - 1
         while True:

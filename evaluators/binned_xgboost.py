@@ -42,6 +42,21 @@ class _Parts(xgboost.DataIter):
         return True
 
 
+class _Look(xgboost.callback.TrainingCallback):
+    """Asks once during a fit whether it is to go on."""
+
+    def __init__(self, estimator: Any, rounds: int, stop: Callable[[], bool]) -> None:
+        super().__init__()
+        self._rounds, self._asked = rounds, [(estimator, stop)]
+
+    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+        if epoch + 1 != self._rounds:
+            return False
+        estimator, stop = self._asked.pop()  # or estimator and callback would hold each other
+        estimator._Booster = model  # XGBoost's own place for it, which it fills at the end
+        return stop()
+
+
 class _TakesRows:
     """What both estimators have on top of XGBoost's."""
 
@@ -64,6 +79,13 @@ class _TakesRows:
         names = ("max_bin", "tree_method", "booster", "device", "missing", "enable_categorical")
         key = repr([getattr(self, name) for name in names]), repr(given["feature_types"]), digest
         return rows.kept.get(rows.index, key, make, _held_mb)
+
+    def stop_after(self, rounds: int, stop: Callable[[], bool]) -> None:
+        """Have ``stop`` say, once so many rounds are grown, whether ``fit`` ends with them.
+
+        What is grown answers predictions meanwhile.
+        """
+        self.set_params(callbacks=[_Look(self, rounds, stop)])  # type: ignore[attr-defined]
 
     @property
     def _binned(self) -> bool:

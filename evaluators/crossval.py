@@ -1,9 +1,7 @@
 """Cross-validation of one configuration: every fold fitted, scored and measured."""
 
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +14,11 @@ from evaluators.metrics import Metric, tuned_name
 from evaluators.models import ModelRecipe, build, classify_failure, load_library
 from evaluators.number_model import NumberModel
 from evaluators.oof import encode
-from evaluators.profiler import Profiler, together
+from evaluators.profiler import Profiler
+from evaluators.race import Bar, rounds_watched
 from evaluators.rows import Rows, by_reference
 from evaluators.scoring import notices, score_fold, score_trial
-from evaluators.thresholds import Tuned, tuned
+from evaluators.thresholds import tuned
 from evaluators.types import (
     Configuration,
     Dataset,
@@ -29,10 +28,10 @@ from evaluators.types import (
     Interval,
     Ints,
     Outcome,
-    Resources,
     ScoreKind,
     Split,
 )
+from evaluators.under_way import Run, overrun
 from evaluators.watchdog import Overrun, guarded
 
 #: A library may warn on every fit; a record needs to know only what it said.
@@ -55,6 +54,7 @@ class Assignment:
         tuned_objective: whether the objective is ``metrics[0]`` at the tuned thresholds.
         fresh_dearer: how many times as long a fold of a fresh partition may take as one searched
             on; more than 1 where it has more rows.
+        race: what trials are compared by before their end; None: nobody is.
     """
 
     recipes: Mapping[str, ModelRecipe]
@@ -67,6 +67,7 @@ class Assignment:
     tune: Metric | None = None
     tuned_objective: bool = False
     fresh_dearer: float = 1.0
+    race: Metric | None = None
 
     @property
     def objective(self) -> Metric:
@@ -105,20 +106,23 @@ class Evaluator:
         *,
         interval: bool = False,
         memory_mb: float | None = None,
+        bar: Bar | None = None,
     ) -> Iterator[FoldResult | Outcome]:
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
 
         ``folds``: only the first so many of the partition. The limit of seconds, meant for the
         folds that are searched on, grows in proportion where there are more, or where they have
         more rows. ``interval``: the outcome carries one of the objective. ``memory_mb``: own
-        memory it may take, in units of 2**20 bytes; None for no limit.
+        memory it may take, in units of 2**20 bytes; None for no limit. ``bar``: what ends it before
+        its last fold (see ``evaluators.race``).
         """
         if self.spent:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
         splits = self.partitions[partition][:folds]
-        run = _Run(splits, self._limit(partition, len(splits)), memory_mb)
+        race = self.assignment.race if partition == 0 else None
+        run = Run(splits, self._limit(partition, len(splits)), memory_mb, race, bar)
         self.kept.begin(self._share_mb if memory_mb is None else memory_mb)
         for number in range(len(splits)):
             with run.clock():
@@ -126,8 +130,11 @@ class Evaluator:
             if isinstance(result, Failure):
                 yield self._failed(run, result)
                 return
-            run.folds.append(result)
-            yield result
+            if run.given_up != 0:
+                yield result
+            if run.given_up is not None:
+                yield self._pruned(run)
+                return
         run.meter = Profiler(fresh=False)
         with run.clock(), run.meter, run.meter.phase("score"):
             try:
@@ -137,6 +144,34 @@ class Evaluator:
             except Exception as error:
                 scored = self._failed(run, self._classified(error, configuration))
         yield replace(scored, resources=run.cost())
+
+    def _fold_and_rung(self, configuration: Configuration, number: int, run: Run) -> FoldResult:
+        """One fold; the folds that are done are scored as a rung, unless they are all."""
+        result = self._fold(configuration, number, run)
+        run.folds.append(result)
+        done = len(run.folds)
+        if run.race is not None and run.given_up is None and done < len(run.splits):
+            scores, *_ = score_trial([run.race], self.dataset.target, run.splits, run.folds)
+            run.reach(done, scores[run.race.name])
+        return result
+
+    def _watch(self, model: FoldModel | NumberModel, number: int, run: Run) -> None:
+        """Have a booster's first fold looked at after a few rounds."""
+        estimator, race = model.model, run.race
+        rounds = rounds_watched(estimator) if number == 0 and race is not None else None
+        if rounds is None or race is None:
+            return
+        split, data = run.splits[0], self.dataset
+
+        def stop() -> bool:
+            output, kind = outputs(model, self._rows(model, split.test), len(data.classes))
+            scores, _ = score_fold(
+                (race,), data.target[split.test], output, kind, cut=self.assignment.cut,
+                log_prior_shift=model.log_prior_shift,
+            )  # fmt: skip
+            return run.reach(0, scores[race.name])
+
+        estimator.stop_after(rounds, stop)
 
     def _limit(self, partition: int, folds: int) -> float | None:
         """Seconds that so many folds may take."""
@@ -152,14 +187,14 @@ class Evaluator:
         return classify_failure(error, user_code=recipe.target is not None)
 
     def _guarded_fold(
-        self, configuration: Configuration, number: int, run: "_Run"
+        self, configuration: Configuration, number: int, run: Run
     ) -> FoldResult | Failure:
         """One fold under the trial's limits; a failure still carries what it cost."""
         limit = run.limit_s
         run.meter = Profiler(fresh=number == 0)
         try:
             result = guarded(
-                lambda: self._fold(configuration, number, run),
+                lambda: self._fold_and_rung(configuration, number, run),
                 seconds=None if limit is None else max(limit - run.busy_s, 0.001),
                 megabytes=run.memory_mb,
             )
@@ -167,10 +202,10 @@ class Evaluator:
             return self._classified(error, configuration)
         if isinstance(result, Overrun):
             self.spent = True
-            return _overrun(result, number, run)
+            return overrun(result, number, run)
         return result
 
-    def _fold(self, configuration: Configuration, number: int, run: "_Run") -> FoldResult:
+    def _fold(self, configuration: Configuration, number: int, run: Run) -> FoldResult:
         """Fit on the training rows of one fold, score its test rows."""
         split, data, task = run.splits[number], self.dataset, self.assignment
         with run.meter as meter, run.listening():
@@ -182,6 +217,7 @@ class Evaluator:
                     data.classes, train_target, threads=task.threads, seed=task.seed,
                 )  # fmt: skip
                 train_values = self._rows(model, split.train)
+                self._watch(model, number, run)
             with meter.phase("fit"):
                 model.fit(train_values, train_target, sample_weight=weight)
             del train_values  # or the rows to test on would lie beside those learnt from
@@ -204,7 +240,7 @@ class Evaluator:
         values = self.dataset.values
         return Rows(values, index, self.kept) if by_reference(model) else values[index]
 
-    def _scored(self, run: "_Run") -> Outcome:
+    def _scored(self, run: Run) -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
         task, target, folds = self.assignment, self.dataset.target, run.folds
         scores, by_fold, confusion = score_trial(task.metrics, target, run.splits, folds)
@@ -230,9 +266,10 @@ class Evaluator:
             kind=folds[0].kind,
             threshold=None if run.tuned is None else run.tuned.final,
             tuned_confusion=() if run.tuned is None else run.tuned.confusion,
+            path=tuple(run.path),
         )
 
-    def _interval(self, run: "_Run", outcome: Outcome) -> Interval:
+    def _interval(self, run: Run, outcome: Outcome) -> Interval:
         """Of the objective."""
         from evaluators.bootstrap import out_of_fold
         from evaluators.estimate import estimate_interval  # scipy's functions are for one job only
@@ -244,75 +281,22 @@ class Evaluator:
         scored = out_of_fold(data.target, run.splits, run.folds, labels)
         return estimate_interval(task.objective, score, by_fold, scored, run.splits, data.groups)
 
-    def _failed(self, run: "_Run", failure: Failure) -> Outcome:
+    def _pruned(self, run: Run) -> Outcome:
+        """A trial that its bar ended: what it scored on the way, which is no score of a trial."""
+        kept = encode(run.splits, run.folds) if self.assignment.keep_oof else None
+        return replace(self._failed(run, None), oof=kept)
+
+    def _failed(self, run: Run, failure: Failure | None) -> Outcome:
         """What is known of a trial that did not finish, the failing fold's cost included."""
+        whole = [] if run.given_up == 0 else run.folds  # a few rounds are no fold's score
         by_fold = {
-            metric.name: [fold.scores[metric.name] for fold in run.folds]
+            metric.name: [fold.scores[metric.name] for fold in whole]
             for metric in self.assignment.metrics
         }
         return Outcome(
-            {}, by_fold, (), run.cost(), None, tuple(run.said)[:WARNINGS_KEPT], failure
+            {}, by_fold, (), run.cost(), None, tuple(run.said)[:WARNINGS_KEPT], failure,
+            path=tuple(run.path), given_up=run.given_up,
         )  # fmt: skip
-
-
-class _Run:
-    """One configuration under way on ``splits``, within ``limit_s`` and ``memory_mb``.
-
-    ``busy_s`` counts the seconds spent here, not those in which whoever takes the folds works.
-    ``meter`` is that of the fold under way, or of what comes after the last one.
-    """
-
-    def __init__(
-        self, splits: Sequence[Split], limit_s: float | None, memory_mb: float | None
-    ) -> None:
-        self.splits = splits
-        self.limit_s = limit_s
-        self.memory_mb = memory_mb
-        self.folds: list[FoldResult] = []
-        self.tuned: Tuned | None = None
-        self.said: dict[str, None] = {}
-        self.busy_s = 0.0
-        self.meter = Profiler()
-
-    @contextmanager
-    def clock(self) -> Iterator[None]:
-        """Time spent inside counts as the trial's."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.busy_s += time.perf_counter() - began
-
-    def cost(self) -> Resources:
-        """What the trial took so far: the folds that are done, and what is under way or failed."""
-        parts = [*(fold.resources for fold in self.folds), self.meter.resources]
-        return replace(together(parts), wall_s=self.busy_s)
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Keep what the model's library warns of, whether the fit succeeds or not."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                yield
-            finally:
-                for warning in caught:
-                    first_line = str(warning.message).strip().split("\n")[0][:200]
-                    self.said.setdefault(f"{warning.category.__name__}: {first_line}")
-
-
-def _overrun(overrun: Overrun, number: int, run: _Run) -> Failure:
-    """The watchdog's finding as a failure."""
-    where = f"fold {number + 1} of {len(run.splits)}"
-    if overrun.kind == "timeout":
-        elapsed = run.busy_s + overrun.elapsed_s
-        return Failure(
-            "timeout", f"still fitting {where} after {elapsed:.1f} s, limit {run.limit_s:g} s"
-        )
-    return Failure(
-        "out_of_memory",
-        f"reached {overrun.peak_mb:.0f} MB in {where}, limit {overrun.limit:.0f} MB",
-    )
 
 
 def outputs(model: Any, values: Floats | Rows, classes: int) -> tuple[Floats, ScoreKind]:

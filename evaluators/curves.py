@@ -165,7 +165,7 @@ class MemoryCurve:
         base_mb: interpreter, libraries and the fit of next to nothing.
         per_row_mb: what the measured line adds for a row.
         offset_mb: what it adds whatever the rows.
-        data_row_mb: what a row of the data takes.
+        data_row_mb: what a row takes as the model sees it (``evaluators.pilot.shown_row_mb``).
         measured: rows of the largest part.
     """
 

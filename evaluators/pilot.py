@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from evaluators.crossval import Assignment, outputs
 from evaluators.data import nested_sample
 from evaluators.fingerprint import row_hashes
 from evaluators.models import ModelRecipe, build
+from evaluators.process import MB
 from evaluators.types import Dataset, Ints, Split
 
 #: Rows of a pilot fit: enough to be in proportion, few enough to cost a fraction of a second.
@@ -63,6 +65,28 @@ def _fit_s(assignment: Assignment, recipe: ModelRecipe, dataset: Dataset, rows: 
         model.fit(values, target)
         outputs(model, values, len(dataset.classes))
     return time.perf_counter() - started
+
+
+def shown_row_mb(
+    assignment: Assignment, recipe: ModelRecipe, dataset: Dataset, split: Split
+) -> float:
+    """What a row takes as a model sees it, in units of 2**20 bytes; no less than in the dataset.
+
+    Categories as 0/1 columns take several times what their codes do.
+    """
+    rows = split.train[:: max(1, len(split.train) // PILOT_ROWS)]
+    model = build(
+        recipe, {}, dataset.columns, dataset.classes, dataset.target[rows],
+        threads=assignment.threads, seed=assignment.seed,
+    )  # fmt: skip
+    shown: Any = model.view.fit_transform(dataset.values[rows])
+    if hasattr(shown, "memory_usage"):
+        taken = int(shown.memory_usage().sum())
+    elif hasattr(shown, "indptr"):
+        taken = shown.data.nbytes + shown.indices.nbytes + shown.indptr.nbytes
+    else:
+        taken = shown.nbytes
+    return max(float(dataset.values[:1].nbytes), taken / len(rows)) / MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -280,6 +280,9 @@ class Outcome:
         threshold: the cut that all out-of-fold rows together choose, on the scale of ``kind``;
             None where none was tuned (see ``evaluators.thresholds``).
         tuned_confusion: as ``confusion``, each fold cut where the other folds say.
+        path: what a raced trial scored at each rung (see ``evaluators.race``); NaN where it was not
+            looked at. Empty without a race.
+        given_up: the rung at which its bar ended it; None where it went to its end.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -293,3 +296,5 @@ class Outcome:
     kind: ScoreKind | None = None
     threshold: float | None = None
     tuned_confusion: tuple[tuple[int, ...], ...] = ()
+    path: tuple[float, ...] = ()
+    given_up: int | None = None

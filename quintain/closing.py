@@ -79,6 +79,14 @@ def _note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
     cells = len(completed) * prepared.rows_searched * prepared.plan.repeats
     whole = len(completed) > 1 and all(entry.body.get("oof") for entry in completed)
     grouped = prepared.dataset.groups is not None
+    if pruned and not grouped:
+        unseen = Warned(
+            "optimism_unknown",
+            "trials were pruned, so the choice among all of them cannot be repeated (BBC-CV): the "
+            "estimate's interval does not reach further for it, and may be a little too narrow; "
+            "only a hold-out is fully clean",
+        )
+        store.append(lease.sweep, [Entry("warning", time.time(), asdict(unseen))], lease)
     if pruned or grouped or not whole or cells > MOST_CELLS:
         return
     trials = [_outputs(prepared, store, lease.sweep, entry) for entry in completed]

@@ -9,7 +9,7 @@ from cluster.pilots import Candidates, Fit, Piloted, pilot
 from evaluators.curves import MemoryCurve, TimeCurve, memory_curve, time_curve
 from evaluators.mapped import WORTH_MAPPING
 from evaluators.models import steady
-from evaluators.pilot import Part, parts
+from evaluators.pilot import Part, parts, shown_row_mb
 from evaluators.process import MB
 from quintain.prepare import Prepared
 from search.corner import dearest, drawn, middle
@@ -55,7 +55,10 @@ def cost_of(prepared: Prepared, piloted: Piloted) -> ModelCost | None:
         max(0.05, fit.seconds / fold.at(fit.rows).value) ** _stretch(here, ratio)
         for fit in piloted.of("drawn")
     ]
-    data_row_mb = prepared.dataset.values[:1].nbytes / MB
+    task = prepared.assignment
+    data_row_mb = shown_row_mb(
+        task, task.recipes[piloted.model], prepared.dataset, prepared.splits[0]
+    )
     base_mb = piloted.base_mb + folds_mb(prepared)
     drawn_fits = piloted.of("drawn")
     most = [max(drawn_fits, key=lambda fit: fit.peak_mb)] if drawn_fits else []

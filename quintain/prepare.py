@@ -17,6 +17,7 @@ from evaluators.errors import QuintainError
 from evaluators.mapped import mapped
 from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
+from evaluators.race import raced_metric
 from evaluators.resampling import Resampling, weightless
 from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, natural_splitter
@@ -103,14 +104,15 @@ class Prepared:
 
         ``foreseen_mb``: what a plan says that a trial takes, by model.
         """
-        search = self.spec.search
+        search, race = self.spec.search, self.assignment.race
         stop = search.stop_when
         rules = StopRules(stop.metric, stop.no_gain_for, stop.failed_limit(search.trials))
         return Policy(
             budget=search.trials, objective=self.objective.name,
             direction=self.objective.direction, slots=slots, timeout_s=search.timeout,
             trial_timeout_s=search.trial_timeout, stop=rules, deterministic=search.deterministic,
-            finals=finals, constraints=search.constraints.limits, nodes=nodes,
+            finals=finals, race=None if race is None else race.direction,
+            constraints=search.constraints.limits, nodes=nodes,
             threads=self.spec.resources.cpus_per_trial,
             memory_mb=self.spec.resources.memory_limit_mb, foreseen_mb=foreseen_mb or {},
         )  # fmt: skip
@@ -187,7 +189,7 @@ def prepare(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
         fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
         tuned_objective=measured.tuned_objective,
-        fresh_dearer=1.0 if part is None else part.dearer,
+        fresh_dearer=1.0 if part is None else part.dearer, race=_race(spec, measured, dataset),
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,
@@ -198,6 +200,14 @@ def prepare(
         ),
         part, on_part,
     )  # fmt: skip
+
+
+def _race(spec: Spec, measured: Measures, dataset: Dataset) -> Metric | None:
+    """What trials race by; None where each goes to its end."""
+    if spec.search.pruner == "none":
+        return None
+    objective = measured.metrics[0]
+    return raced_metric(objective, tuned=measured.tuned_objective, binary=dataset.binary)
 
 
 def _resolved(

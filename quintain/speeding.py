@@ -10,8 +10,7 @@ from cluster.pilot_worker import PilotWorker, UnmeasuredError
 from cluster.pilots import Candidates, Fit, Pilot
 from evaluators.curves import MemoryCurve, Range, TimeCurve, memory_curve, time_curve
 from evaluators.models import make_recipe, registered, steady
-from evaluators.pilot import SHARES, Part, parts
-from evaluators.process import MB
+from evaluators.pilot import SHARES, Part, parts, shown_row_mb
 from quintain.others import OthersLoad
 from quintain.prepare import Prepared, prepare
 from quintain.thread_speeds import Threaded, by_threads
@@ -231,7 +230,7 @@ def _speed(prepared: Prepared, pieces: Sequence[Part], model: str, seconds: floa
     except UnmeasuredError as failed:
         said = str(failed)
     fits = () if run is None else tuple(run.fits)
-    row_mb = data.values[:1].nbytes / MB
+    row_mb = shown_row_mb(task, task.recipes[model], data, prepared.splits[0])
     base_mb = 0.0 if run is None else run.base_mb
     alone = Speed(model, fits, base_mb, row_mb, {}, 0, said, steady(task.recipes[model]))
     if not fits or said:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evaluators.race import Bar
 from evaluators.types import Configuration, NodeUse, Outcome, Resources
 from search.entries import Entry, SweepState
 from search.room import Node
@@ -25,7 +26,7 @@ class Item:
     """One configuration of a pack, under the number and attempt that fence its reports.
 
     ``partition`` is 0 for the folds searched on; of a partition, the first ``folds`` or all.
-    ``interval``: whether the outcome is to carry one.
+    ``interval``: whether the outcome is to carry one. ``bar``: what ends it before its last fold.
     """
 
     trial: int
@@ -34,6 +35,7 @@ class Item:
     partition: int = 0
     folds: int | None = None
     interval: bool = False
+    bar: Bar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ All of it is derived from trials that ended, and rebuilt from the record on resu
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evaluators.race import Bar
 from evaluators.types import Configuration
 from search.bodies import number
 from search.entries import Entry
 from search.packing import Pace, Peaks
 from search.policy import Policy
+from search.race import Race
 from search.strategy import Strategy
 from search.trials import Trial, Trials
 
@@ -28,13 +30,14 @@ class Learning:
     Attributes:
         best: the completed trial with the best score that breaks no constraint, the first of
             equals.
-        since_best: completed trials learnt since.
+        since_best: completed or pruned trials learnt since.
         failed: failed trials learnt.
     """
 
     def __init__(self, policy: Policy, strategy: Strategy, trials: Trials) -> None:
         self.pace = Pace()
         self.peaks = Peaks(policy.foreseen_mb)
+        self.race = None if policy.race is None else Race(policy.race, policy.direction)
         self.best: Trial | None = None
         self.since_best = 0
         self.failed = 0
@@ -82,21 +85,34 @@ class Learning:
     def learn(self) -> None:
         """Everything that ended and was not learnt yet, in the order of asking."""
         for trial in sorted(self._untold, key=lambda t: t.number):
-            self._strategy.tell(trial.number, trial.configuration, trial.score, trial.verdict)
+            self._strategy.tell(trial.number, trial.configuration, self._told(trial), trial.verdict)
             self.failed += trial.state == "failed"
+            self.since_best += trial.state in ("completed", "pruned")
             if trial.state == "completed" and trial.score is not None:
-                self.since_best += 1
+                if self.race is not None:
+                    self.race.learn(trial)
                 best = self.best.score if self.best else None
                 if not trial.infeasible and self._policy.better(trial.score, best):
                     self.best, self.since_best = trial, 0
         self._untold.clear()
+
+    def _told(self, trial: Trial) -> float | None:
+        """What the sampler hears: the score; of a pruned trial where it would have ended."""
+        if trial.state == "pruned" and self.race is not None:
+            return self.race.foreseen(trial)
+        return trial.score
+
+    def bar(self, model: str) -> Bar | None:
+        """What a further trial of a model has to score on its way."""
+        best = None if self.best is None else self.best.score
+        return None if self.race is None or best is None else self.race.bar(model, best)
 
     def relearn(self, entries: Sequence[Entry]) -> None:
         """The earlier record, as if it had happened here."""
         ended = [entry for entry in entries if entry.kind == "ended"]
         for entry in ended:
             trial = self._trials[entry.trial]
-            if trial.state == "completed":
+            if trial.state in ("completed", "pruned"):
                 used = entry.body["resources"]
                 self.pace.learn(trial.configuration.model, used["wall_s"])
                 self.peaks.learn(trial.configuration.model, used.get("peak_mb", 0.0))

@@ -28,7 +28,7 @@ class StopRules:
 
     Attributes:
         metric: objective value that is good enough, or None.
-        no_gain_for: completed trials without a new best, or None.
+        no_gain_for: completed or pruned trials without a new best, or None.
         failed: failed trials after which the sweep itself has failed.
     """
 
@@ -91,6 +91,7 @@ class Policy:
         memory_mb: what every trial may take, where the user says so, in units of 2**20 bytes.
         foreseen_mb: what a plan says that a trial takes, by model.
         finals: how the winner is found and estimated after the search; None ends with the search.
+        race: which way is better in what trials race by; None: each goes to its end.
     """
 
     budget: int
@@ -104,6 +105,7 @@ class Policy:
     pack_s: float = 1.0
     pack_items: int = 16
     finals: FinalRules | None = None
+    race: Direction | None = None
     constraints: Mapping[str, float] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
     threads: int = 1
@@ -148,7 +150,7 @@ class Standing:
         ended: trials that count against the budget.
         live: trials waiting or running.
         best_s: wall seconds of the best one; 0 before there is one.
-        since_best: completed trials since the best one, itself excluded.
+        since_best: completed or pruned trials since the best one, itself excluded.
         elapsed_s: wall seconds with a driver, over all runs.
         exhausted: the space has no further configuration.
         false_starts: what was said of workers, the last in a row, that died before their pack.

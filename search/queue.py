@@ -89,7 +89,12 @@ class Queue:
                 break
             chosen.append(another)
             seconds += self._learning.pace.predict(another.configuration.model) or 0.0
-        items = tuple(Item(t.number, t.attempt, t.configuration) for t in chosen)
+        items = tuple(
+            Item(
+                t.number, t.attempt, t.configuration, bar=self._learning.bar(t.configuration.model)
+            )
+            for t in chosen
+        )
         pack = Pack(self.packs, items, None if predicted is None else seconds, size)
         self.packs += 1
         return out, pack

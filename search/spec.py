@@ -51,7 +51,7 @@ from search.spec_values import (
 
 __all__ = ["Spec", "folds_key", "read_spec", "space_of", "spec_schema", "write_schema"]
 
-_FUTURE_PRUNERS = ("racing", "halving", "median", "bandit", "truncation")
+_FUTURE_PRUNERS = ("halving", "median", "bandit", "truncation")
 _FUTURE_SAMPLERS = ("cmaes", "gp", "nsga2")
 
 
@@ -145,9 +145,9 @@ class Search(Section):
     timeout: Seconds = Field(default=None, description="seconds for the sweep")
     trial_timeout: Seconds = Field(default=None, description="seconds for one trial")
     max_concurrent: AutoOrCount = Field(default="auto", description="trials at the same time")
-    pruner: Annotated[Literal["none"], word("a pruner", ("none",), _FUTURE_PRUNERS)] = Field(
-        default="none", description="who ends losing trials early (not built yet)"
-    )
+    pruner: Annotated[
+        Literal["none", "racing"], word("a pruner", ("none", "racing"), _FUTURE_PRUNERS)
+    ] = Field(default="none", description="who ends losing trials early")
     stop_when: StopWhen = Field(default=StopWhen(), description="reasons to end early")
     constraints: Constraints = Field(default=Constraints(), description="what the winner may cost")
     warm_start: Annotated[tuple[Text, ...], only([])] = Field(

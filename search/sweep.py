@@ -233,6 +233,7 @@ class Sweep:
         if failure is None:
             trial.scored(outcome, self.policy)
             body["infeasible"] = trial.infeasible or None
+            body["path"] = list(outcome.path)
             self.pace.learn(trial.configuration.model, outcome.resources.wall_s)
             self.learning.peaks.learn(trial.configuration.model, outcome.resources.peak_mb)
         return [self._end(trial, event.time, body, failure, outcome.oof)]
@@ -306,7 +307,8 @@ class Sweep:
         oof: bytes | None,
     ) -> Record:
         """Close a trial: into the record, and to the strategy."""
-        self.trials.move(trial, "failed" if failure else "completed")
+        given_up = trial.given_up is not None and failure is None
+        self.trials.move(trial, "failed" if failure else "pruned" if given_up else "completed")
         if failure:
             trial.cause = failure.cause
             if failure.cause == "out_of_memory":  # or all others of its model would run out too
@@ -318,7 +320,8 @@ class Sweep:
             }
         self.learning.ended(trial)
         body["state"] = trial.state
-        return Record(Entry("ended", now, body, trial.number, trial.attempt), oof)
+        rung = trial.given_up if trial.given_up is not None and given_up else len(trial.path) or -1
+        return Record(Entry("ended", now, body, trial.number, trial.attempt, rung=rung), oof)
 
     def _finish(self, state: SweepState, reason: str, now: float) -> list[Instruction]:
         """End the sweep: what is live is cancelled, what is finished stays."""

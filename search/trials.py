@@ -40,6 +40,8 @@ class Trial:
         folds: the objective fold by fold, once completed.
         wall_s: seconds it took, once completed.
         infeasible: which constraints it breaks, once completed; empty if none.
+        path: what a raced trial scored at each rung, once it has ended (``evaluators.race``).
+        given_up: the rung at which it was pruned.
     """
 
     number: int
@@ -56,9 +58,14 @@ class Trial:
     folds: tuple[float, ...] = ()
     wall_s: float = math.nan
     infeasible: str = ""
+    path: tuple[float, ...] = ()
+    given_up: int | None = None
 
     def scored(self, outcome: Outcome, policy: Policy) -> None:
         """Take over what an outcome without a failure says."""
+        self.path, self.given_up = outcome.path, outcome.given_up
+        if self.given_up is not None:
+            return
         self.score = outcome.scores[policy.objective]
         self.folds = tuple(outcome.folds[policy.objective])
         self.wall_s = outcome.resources.wall_s
@@ -164,6 +171,8 @@ class Trials:
                 told = (entry.body.get("folds") or {}).get(objective, ())
                 trial.folds = tuple(number(each) for each in told)
                 trial.infeasible = entry.body.get("infeasible") or ""
+                trial.path = tuple(number(each) for each in entry.body.get("path") or ())
+                trial.given_up = entry.rung if trial.state == "pruned" else None
                 trial.wall_s = number((entry.body.get("resources") or {}).get("wall_s"))
         for trial in trials:
             if trial.state == "running":

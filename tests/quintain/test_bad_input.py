@@ -46,7 +46,7 @@ MISTAKES = {
         ["$.model[0].params", "CC"],
     ),
     "a feature that is not built": (
-        "trials = 4", 'trials = 4\npruner = "racing"', ["$.search.pruner", "none"],
+        "trials = 4", 'trials = 4\npruner = "halving"', ["$.search.pruner", "racing"],
     ),
 }  # fmt: skip
 

@@ -1,0 +1,56 @@
+"""The worker's side of a race: where a trial is looked at before its end, and what ends it there.
+
+A rung is such a place. Rung 0 is a booster's first fold after a few of its rounds, rung k the first
+k folds. Which score is enough to go on is decided elsewhere (``search.race``) and travels as a
+``Bar``; what a trial scored at each rung travels back as its path.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from evaluators.metrics import Metric, resolve
+
+#: Rounds of a booster that rung 0 waits for, as a share of all. On 100,000 rows a ninth of the
+#: rounds of one fold ranked 40 configurations as all rounds of all five did: correlation .93.
+FEW_ROUNDS = 1 / 9
+#: Boosters of fewer rounds have no rung 0: a look costs as much as a round or two.
+FEWEST_ROUNDS = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a trial has to score to go on.
+
+    Attributes:
+        least: by rung, the lowest score (where less is better, the highest) that goes on; NaN
+            where everything does.
+        direction: of the scores.
+    """
+
+    least: tuple[float, ...]
+    direction: Literal["maximize", "minimize"]
+
+    def falls_short(self, rung: int, score: float) -> bool:
+        """Whether a trial with this score ends at this rung. Without a score it goes on."""
+        least = self.least[rung] if rung < len(self.least) else math.nan
+        return score < least if self.direction == "maximize" else score > least
+
+
+def raced_metric(objective: Metric, *, tuned: bool, binary: bool) -> Metric:
+    """What trials are compared by at a rung: the objective, where a single fold has it.
+
+    At a threshold that other folds choose one fold has no score, and labels are a coarse reading of
+    what a model has learnt: there trials race by what the labels are cut from.
+    """
+    if not tuned and objective.needs != "label":
+        return objective
+    return resolve("average_precision" if binary else "log_loss", binary=binary)
+
+
+def rounds_watched(estimator: Any) -> int | None:
+    """After how many of its rounds a booster is looked at; None for what is not looked at."""
+    if not hasattr(estimator, "stop_after"):
+        return None
+    rounds: int = estimator.get_num_boosting_rounds()
+    return math.ceil(rounds * FEW_ROUNDS) if rounds >= FEWEST_ROUNDS else None

@@ -1,0 +1,94 @@
+"""One configuration on its way through its folds: the limits it keeps and what it has come to."""
+
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from evaluators.metrics import Metric
+from evaluators.profiler import Profiler, together
+from evaluators.race import Bar
+from evaluators.thresholds import Tuned
+from evaluators.types import Failure, FoldResult, Resources, Split
+from evaluators.watchdog import Overrun
+
+
+class Run:
+    """One configuration under way on ``splits``, within ``limit_s`` and ``memory_mb``.
+
+    ``busy_s`` counts the seconds spent here, not those in which whoever takes the folds works.
+    ``meter`` is that of the fold under way, or of what comes after the last one.
+
+    ``race``: the metric at each rung, None for no rungs; ``path``: the scores there, NaN where not
+    reached; ``given_up``: the rung at which ``bar`` ended it.
+    """
+
+    def __init__(
+        self,
+        splits: Sequence[Split],
+        limit_s: float | None,
+        memory_mb: float | None,
+        race: Metric | None = None,
+        bar: Bar | None = None,
+    ) -> None:
+        self.splits = splits
+        self.limit_s = limit_s
+        self.memory_mb = memory_mb
+        self.folds: list[FoldResult] = []
+        self.tuned: Tuned | None = None
+        self.said: dict[str, None] = {}
+        self.busy_s = 0.0
+        self.meter = Profiler()
+        self.race = race
+        self.path: list[float] = [math.nan] * len(splits) if race is not None else []
+        self.given_up: int | None = None
+        self._bar = bar
+
+    @contextmanager
+    def clock(self) -> Iterator[None]:
+        """Time spent inside counts as the trial's."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.busy_s += time.perf_counter() - began
+
+    def cost(self) -> Resources:
+        """What the trial took so far: the folds that are done, and what is under way or failed."""
+        parts = [*(fold.resources for fold in self.folds), self.meter.resources]
+        return replace(together(parts), wall_s=self.busy_s)
+
+    def reach(self, rung: int, score: float) -> bool:
+        """Note a rung's score; whether the trial is given up there."""
+        self.path[rung] = score
+        if self._bar is not None and self._bar.falls_short(rung, score):
+            self.given_up = rung
+        return self.given_up is not None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Keep what the model's library warns of, whether the fit succeeds or not."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                yield
+            finally:
+                for warning in caught:
+                    first_line = str(warning.message).strip().split("\n")[0][:200]
+                    self.said.setdefault(f"{warning.category.__name__}: {first_line}")
+
+
+def overrun(seen: Overrun, number: int, run: Run) -> Failure:
+    """The watchdog's finding as a failure."""
+    where = f"fold {number + 1} of {len(run.splits)}"
+    if seen.kind == "timeout":
+        elapsed = run.busy_s + seen.elapsed_s
+        return Failure(
+            "timeout", f"still fitting {where} after {elapsed:.1f} s, limit {run.limit_s:g} s"
+        )
+    return Failure(
+        "out_of_memory",
+        f"reached {seen.peak_mb:.0f} MB in {where}, limit {seen.limit:.0f} MB",
+    )

@@ -1,0 +1,140 @@
+"""Racing: which trials are given up before their last fold, told from what a rung says of the end.
+
+At each rung (``evaluators.race``) the trials that went to their end show how the score there goes
+with the final one: a straight line by least squares. A further trial ends where the line, raised by
+a margin for its error, stays below the incumbent's final score. The line is right whichever trials
+were given up before, since those were chosen by the very score that it takes as given.
+
+The margin is ``MARGIN`` standard errors of a prediction, more while few trials are known. A rung
+whose ranks do not go with the final ones (Spearman's correlation under ``LEAST_RANK``) has no bar.
+SCIENCE 3.2 has the paired margin rule that this grew from; ``benchmarks/race_margins.py`` measures
+what it costs and saves.
+"""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import correlation, linear_regression
+
+from evaluators.race import Bar
+from search.policy import Direction
+from search.trials import Trial
+
+#: Completed trials that a bar is made from, at least.
+LEARNT_FROM = 5
+#: Standard errors of a prediction.
+MARGIN = 2.0
+#: Spearman's rank correlation of a rung with the end, at least.
+LEAST_RANK = 0.5
+
+
+class Race:
+    """What completed trials say of each rung. ``direction``: of the rungs' metric.
+
+    A booster's few rounds say something of its own model only; folds of all models are alike.
+    """
+
+    def __init__(self, direction: Direction, objective: Direction) -> None:
+        self._direction: Direction = direction
+        self._sign = 1.0 if direction == "maximize" else -1.0
+        self._final_sign = 1.0 if objective == "maximize" else -1.0
+        self._paths: dict[str, list[tuple[float, tuple[float, ...]]]] = defaultdict(list)
+        self._cached: dict[str, tuple[tuple[int, float], Bar]] = {}
+
+    def learn(self, trial: Trial) -> None:
+        """One more trial that went to its end."""
+        if trial.path and trial.score is not None:
+            self._paths[trial.configuration.model].append((trial.score, trial.path))
+
+    def bar(self, model: str, best: float) -> Bar | None:
+        """What a further trial of a model has to score; ``best``: the incumbent's final score."""
+        known = sum(len(each) for each in self._paths.values())
+        if known < LEARNT_FROM:
+            return None
+        key = known, best
+        made = self._cached.get(model)
+        if made is None or made[0] != key:
+            least = tuple(self._least(model, rung, best) for rung in range(self._rungs))
+            self._cached[model] = made = key, Bar(least, self._direction)
+        return made[1]
+
+    def foreseen(self, trial: Trial) -> float | None:
+        """Where a trial that was given up would have ended, by the line; None without one."""
+        rung = trial.given_up
+        if rung is None:
+            return None
+        line = self._line(trial.configuration.model, rung)
+        if line is None:
+            return None
+        return self._final_sign * line.at(self._sign * trial.path[rung])
+
+    def ranks(self, model: str) -> tuple[float, ...]:
+        """Spearman's correlation of each rung with the end; NaN where too few have both."""
+        return tuple(_spearman(*self._pairs(model, rung)) for rung in range(self._rungs))
+
+    @property
+    def _rungs(self) -> int:
+        return max((len(path) for known in self._paths.values() for _, path in known), default=0)
+
+    def _pairs(self, model: str, rung: int) -> tuple[list[float], list[float]]:
+        """Scores at a rung and at the end, rising towards the better."""
+        known = self._paths[model] if rung == 0 else chain.from_iterable(self._paths.values())
+        pairs = [(path[rung], score) for score, path in known if math.isfinite(path[rung])]
+        return [self._sign * x for x, _ in pairs], [self._final_sign * y for _, y in pairs]
+
+    def _line(self, model: str, rung: int) -> "_Line | None":
+        """From a rung to the end, where enough is known and the rung can be believed."""
+        x, y = self._pairs(model, rung)
+        if len(x) < LEARNT_FROM or not _spearman(x, y) >= LEAST_RANK:
+            return None
+        return _Line.through(x, y)
+
+    def _least(self, model: str, rung: int, best: float) -> float:
+        """The score at a rung from which the line, with its margin, reaches the incumbent's."""
+        line = self._line(model, rung)
+        if line is None:
+            return math.nan
+        return self._sign * line.where(self._final_sign * best - MARGIN * line.error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """``level + slope * x``, with the standard error of a prediction by it."""
+
+    level: float
+    slope: float
+    error: float
+
+    @classmethod
+    def through(cls, x: Sequence[float], y: Sequence[float]) -> "_Line | None":
+        """By least squares; None where it does not rise."""
+        slope, level = linear_regression(x, y) if len(set(x)) > 1 else (0.0, 0.0)
+        if not slope > 0:
+            return None
+        free = len(x) - 2
+        off = sum((level + slope * a - b) ** 2 for a, b in zip(x, y, strict=True)) / free
+        return cls(level, slope, math.sqrt(off * (1 + 1 / len(x))) * (1 + 1 / (2 * free)))
+
+    def at(self, x: float) -> float:
+        """Its height."""
+        return self.level + self.slope * x
+
+    def where(self, y: float) -> float:
+        """The place at which it is so high."""
+        return (y - self.level) / self.slope
+
+
+def _spearman(x: Sequence[float], y: Sequence[float]) -> float:
+    """Correlation of ranks; NaN where there are fewer than three, or one is constant."""
+    if len(x) < 3 or len(set(x)) < 2 or len(set(y)) < 2:
+        return math.nan
+    return correlation(_ranks(x), _ranks(y))
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    """From 0, equal values sharing their mean."""
+    order = sorted(values)
+    return [(bisect_left(order, v) + bisect_right(order, v) - 1) / 2 for v in values]
