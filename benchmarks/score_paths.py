@@ -51,7 +51,8 @@ class Run:
         start_s: when its search began: imports, data and workers came before.
         end_s: when it gave its answer.
         wall_s: when its process was gone.
-        chosen_held: what its answer scores on the rows held back.
+        chosen: its answer, empty where nothing had all its folds in time.
+        chosen_held: what that scores on the rows held back; without an answer the baseline.
         notes: what it says of itself.
     """
 

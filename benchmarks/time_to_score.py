@@ -32,7 +32,7 @@ from benchmarks.score_works import SPACE, Judge, Work, work_of
 
 FOLDS, CONFIGURATIONS, QUICK_CONFIGURATIONS = 5, 100, 10
 #: No run gets less, or starting alone would use it up: this only matters with ``--quick``.
-LEAST_S = 10.0
+LEAST_S = 13.0
 #: A fit has one thread whoever asks the libraries below.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -67,7 +67,8 @@ def search(work: Work, judge: Judge, job: Job, budget_s: float) -> Run:
     return Run(
         work=work.name, seed=job.seed, system=job.system, budget_s=budget_s or end_s,
         start_s=told["began"] - began, end_s=end_s, wall_s=wall_s, baseline=work.baseline,
-        path=path, chosen=chosen, chosen_held=judge(chosen), notes=told["notes"],
+        path=path, chosen=chosen, chosen_held=judge(chosen) if chosen else work.baseline,
+        notes=told["notes"],
     )  # fmt: skip
 
 
