@@ -139,6 +139,8 @@ def _quintain(runner: str) -> Callable[[Path, int], Told]:
             plan=False,
         )  # fmt: skip
         ended = time.time()
+        if result.state != "completed":
+            raise SystemExit(f"the sweep ended as {result.state}")
         with Records.open(url, create=False) as store:
             ends = [e.time for e in store.entries(result.sweep) if e.kind == "ended"]
         trials = result.view.trials

@@ -150,6 +150,8 @@ def quintain(job: "Job") -> "Told":
         progress=False, plan=False,
     )  # fmt: skip
     ended = time.time()
+    if result.state != "completed":
+        raise SystemExit(f"the sweep ended as {result.state}")
     with Records.open(url, create=False) as store:
         entries = list(store.entries(result.sweep))
     asked = {entry.trial: entry.body["params"] for entry in entries if entry.kind == "asked"}
