@@ -50,7 +50,7 @@ def lay_out(folder: Path, rows: int, configurations: int) -> None:
 
 
 def _in_memory(asked: dict[str, Any]) -> dict[str, Any]:
-    return asked | {"data": {"source": "(in memory)"}}
+    return asked | {"data": {"source": "(in memory)", "target": "target"}}
 
 
 def measured(system: str, data: Path, configurations: int, every_s: float) -> dict[str, Any]:
