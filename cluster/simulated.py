@@ -64,7 +64,7 @@ class SimulatedRunner:
             decision takes by it passes on the virtual clock too, and what happens meanwhile waits
             for its turn; None where decisions take no time.
         busy_s: seconds of all the work that was handed out.
-        fed_s: virtual time at which the last pack was handed out.
+        waited_s: seconds that workers were free until they had the pack they got next, together.
     """
 
     simulate: Callable[[Item], Happening]
@@ -76,7 +76,7 @@ class SimulatedRunner:
     spent_s: Callable[[], float] | None = None
     name: str = "simulated"
     busy_s: float = 0.0
-    fed_s: float = 0.0
+    waited_s: float = 0.0
     _queue: list[tuple[float, int, Event]] = field(default_factory=list)
     _ticket: "count[int]" = field(default_factory=count)
 
@@ -102,6 +102,7 @@ class SimulatedRunner:
                 if not packs:
                     starved += 1
                     continue
+                self.waited_s += self.clock.now - due
                 for pack in packs:
                     self._play(pack)
             else:
@@ -123,7 +124,6 @@ class SimulatedRunner:
 
     def _play(self, pack: Pack) -> None:
         """Plan the start and the end of one pack."""
-        self.fed_s = self.clock.now
         self._later(0.0, PackStarted(self.clock.now, pack.number, "simulated"))
         elapsed, ended = 0.0, list[ItemEnded]()
         for item in pack.items:
