@@ -53,10 +53,9 @@ def _end(entry: Entry) -> Happening:
     """One recorded end. A worker that ended with its trial ends with it again."""
     body = entry.body
     told = body.get("resources") or {}
-    used = Resources(
-        **{name: number(told[name]) for name in ("wall_s", "cpu_s", "peak_mb") if name in told}
-    )
-    seconds = 0.0 if math.isnan(used.wall_s) else used.wall_s
+    wall_s, cpu_s, peak_mb = (number(told.get(n, 0.0)) for n in ("wall_s", "cpu_s", "peak_mb"))
+    used = Resources(wall_s=wall_s, cpu_s=cpu_s, peak_mb=peak_mb)
+    seconds = 0.0 if math.isnan(wall_s) else wall_s
     if body["state"] == "failed":
         failure = Failure(body["cause"], body["reason"])
         spent = failure.cause in ("timeout", "out_of_memory", "crashed", "worker_lost")
