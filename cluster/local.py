@@ -123,8 +123,11 @@ class LocalRunner:
 
     name = "local"
 
-    def __init__(self, workers: int | None = None, cpus_per_trial: int = 1) -> None:
-        cpus = usable_cores()
+    def __init__(
+        self, workers: int | None = None, cpus_per_trial: int = 1, cores: int | None = None
+    ) -> None:
+        """``cores``: to reckon with; those there are, unless told."""
+        cpus = cores or usable_cores()
         if cpus < cpus_per_trial:
             raise ClusterError(
                 f"a trial asks for {cpus_per_trial} cores and this machine has {cpus}: lower "

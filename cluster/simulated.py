@@ -5,15 +5,18 @@ It takes the place of fits, not of decisions: the same driver and sweep run on i
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 from cluster.runner import Machine, Workload
 from evaluators.types import Failure, Outcome
 from search.driver import Driver
 from search.events import (
+    Cancel,
     Dispatch,
     Event,
+    Finish,
     Item,
     ItemEnded,
     Loss,
@@ -57,6 +60,11 @@ class SimulatedRunner:
     Attributes:
         needs_mb: memory that an item takes; where its pack has less it runs out, half way.
         killed: whether the kernel ends what runs out, and not our watchdog.
+        spent_s: real seconds so far, by a clock that ticks while the driver decides. What a
+            decision takes by it passes on the virtual clock too, and what happens meanwhile waits
+            for its turn; None where decisions take no time.
+        busy_s: seconds of all the work that was handed out.
+        waited_s: seconds that workers were free until they had the pack they got next, together.
     """
 
     simulate: Callable[[Item], Happening]
@@ -65,7 +73,10 @@ class SimulatedRunner:
     start_s: float = 2.0
     needs_mb: Callable[[Item], float] | None = None
     killed: bool = False
+    spent_s: Callable[[], float] | None = None
     name: str = "simulated"
+    busy_s: float = 0.0
+    waited_s: float = 0.0
     _queue: list[tuple[float, int, Event]] = field(default_factory=list)
     _ticket: "count[int]" = field(default_factory=count)
 
@@ -77,23 +88,39 @@ class SimulatedRunner:
         """Play every planned happening in the order of virtual time."""
         for _ in range(min(slots, self.workers)):
             self._later(self.start_s, SlotFreed(self.clock.now + self.start_s))
-        starved: list[SlotFreed] = []
+        starved = 0
         while not driver.finished:
             if not self._queue:
                 raise RuntimeError("the simulation has nothing left to happen and is not finished")
-            self.clock.now, _, event = heapq.heappop(self._queue)
-            tasks = driver.feed(event)
+            due, _, event = heapq.heappop(self._queue)
+            if due < self.clock.now:  # the driver was busy until now
+                event = replace(event, time=self.clock.now)
+            self.clock.now = max(self.clock.now, due)
+            tasks = self._charged(partial(driver.feed, event))
             if isinstance(event, SlotFreed):
                 packs = [task.pack for task in tasks if isinstance(task, Dispatch)]
                 if not packs:
-                    starved.append(event)
+                    starved += 1
+                    continue
+                self.waited_s += self.clock.now - due
                 for pack in packs:
                     self._play(pack)
             else:
-                driver.poll()
-                while starved:
-                    starved.pop()
-                    self._later(0.0, SlotFreed(self.clock.now))
+                self._charged(driver.poll)
+            if starved:  # what one is refused no other gets: else a thousand would ask each time
+                starved -= 1
+                self._later(0.0, SlotFreed(self.clock.now))
+
+    def _charged(
+        self, decide: Callable[[], list[Dispatch | Cancel | Finish]]
+    ) -> list[Dispatch | Cancel | Finish]:
+        """What the driver decides; the seconds it takes pass here as well."""
+        if self.spent_s is None:
+            return decide()
+        began = self.spent_s()
+        tasks = decide()
+        self.clock.now += self.spent_s() - began
+        return tasks
 
     def _play(self, pack: Pack) -> None:
         """Plan the start and the end of one pack."""
@@ -102,6 +129,7 @@ class SimulatedRunner:
         for item in pack.items:
             happening = self._happening(item, pack.memory_mb)
             elapsed += happening.seconds
+            self.busy_s += happening.seconds
             if not isinstance(happening.result, Outcome):
                 lost_at = self.clock.now + elapsed
                 self._later(elapsed, PackLost(lost_at, pack.number, happening.result, "simulated"))

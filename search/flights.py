@@ -41,6 +41,38 @@ class Flight:
         return told
 
 
+class Flights(dict[int, Flight]):
+    """Every flight by its pack's number.
+
+    The sum of what is on board is kept and not counted: it is asked for at every free worker, of
+    which there may be a thousand.
+
+    Attributes:
+        on_board: configurations of all flights together.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_board = 0
+
+    def depart(self, flight: Flight) -> None:
+        """One more is under way."""
+        self[flight.pack.number] = flight
+        self.on_board += len(flight.items)
+
+    def land(self, pack: int) -> Flight | None:
+        """It is under way no more; None where it was not."""
+        flight = self.pop(pack, None)
+        if flight is not None:
+            self.on_board -= len(flight.items)
+        return flight
+
+    def ground(self) -> None:
+        """None is under way."""
+        self.clear()
+        self.on_board = 0
+
+
 def fold_entry(scored: FoldScored, now: float) -> Entry:
     """A fold of a trial that goes on."""
     body = {"scores": dict(scored.scores), "resources": asdict(scored.resources)}

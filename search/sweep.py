@@ -27,7 +27,7 @@ from search.events import (
     WorkerIdled,
 )
 from search.finals import Finals
-from search.flights import Flight, ended_body, fold_entry, lost_body
+from search.flights import Flight, Flights, ended_body, fold_entry, lost_body
 from search.learning import Learning
 from search.losses import judged
 from search.packing import Pace
@@ -60,7 +60,7 @@ class Sweep:
         self.queue = Queue(policy, self.trials, self.learning)
         self._started_at = started_at
         self._earlier_s = earlier_s
-        self._flights: dict[int, Flight] = {}
+        self._flights = Flights()
         self._false_starts: list[str] = []
         self._nowhere_since: float | None = None
         self.learning.relearn(entries)
@@ -102,7 +102,7 @@ class Sweep:
         for number, flight in list(self._flights.items()):
             size = flight.pack.limit_mb
             if flight.started_at is None and size is not None and size > room.largest:
-                del self._flights[number]
+                self._flights.land(number)
                 room.leave(flight.pack.memory_mb, died=True)
                 said = f"no node is left that has {size:.0f} MB for it"
                 out += [self._again(t, event.time, said, False) for t in self._unfinished(flight)]
@@ -116,7 +116,7 @@ class Sweep:
             case SlotFreed():
                 out += self._next_pack(event)
             case WorkerIdled():
-                out += self.queue.prepare(event.time, self._handed_out)
+                out += self.queue.prepare(event.time, self._flights.on_board)
             case PackStarted():
                 out += self._started(event)
             case PackReported():
@@ -167,17 +167,12 @@ class Sweep:
 
     # -- what to run next -------------------------------------------------------------------
 
-    @property
-    def _handed_out(self) -> int:
-        """Configurations under way."""
-        return sum(len(flight.items) for flight in self._flights.values())
-
     def _next_pack(self, event: SlotFreed) -> list[Instruction]:
         """The next pack, if there is room for one."""
-        asked, pack = self.queue.next_pack(event.time, self._handed_out, ahead=event.ahead)
+        asked, pack = self.queue.next_pack(event.time, self._flights.on_board, ahead=event.ahead)
         if pack is None:
             return [*asked]
-        self._flights[pack.number] = Flight(pack, event.time)
+        self._flights.depart(Flight(pack, event.time))
         return [*asked, Dispatch(pack)]
 
     # -- what happened ----------------------------------------------------------------------
@@ -213,7 +208,7 @@ class Sweep:
         for item in event.report.ended:
             out += self._item_ended(flight, item, event)
         if event.report.last:
-            del self._flights[event.pack]
+            self._flights.land(event.pack)
             self.queue.room.leave(flight.pack.memory_mb, died=event.report.spent)
             for trial in self._unfinished(flight):
                 out.append(self._again(trial, event.time, "its pack's worker had to end", False))
@@ -240,7 +235,7 @@ class Sweep:
 
     def _lost(self, event: PackLost) -> list[Instruction]:
         """A worker died. In company nobody is blamed: each is run again alone."""
-        flight = self._flights.pop(event.pack, None)
+        flight = self._flights.land(event.pack)
         if flight is None:
             return []
         self.queue.room.leave(flight.pack.memory_mb, died=True)
@@ -342,6 +337,6 @@ class Sweep:
                 out.append(Record(Entry("ended", now, body, trial.number, trial.attempt)))
         for flight in self._flights.values():
             self.queue.room.leave(flight.pack.memory_mb, died=True)
-        self._flights.clear()
+        self._flights.ground()
         self.queue.clear()
         return out

@@ -1,9 +1,9 @@
 """Every trial of a sweep and where it stands: one table, one way to change it."""
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from evaluators.types import Configuration, Outcome
 from search.bodies import number
@@ -97,7 +97,7 @@ class Trials:
 
     def __init__(self) -> None:
         self._trials: dict[int, Trial] = {}
-        self._counts: Counter[TrialState] = Counter()
+        self._counts: dict[TrialState, int] = dict.fromkeys(get_args(TrialState), 0)
 
     def __getitem__(self, number: int) -> Trial:
         return self._trials[number]
@@ -129,7 +129,11 @@ class Trials:
 
     def count(self, *states: TrialState) -> int:
         """How many trials are in any of these states."""
-        return sum(self._counts[state] for state in states)
+        counts = self._counts  # asked for at every event: a loop takes half of what sum() does
+        found = 0
+        for state in states:
+            found += counts[state]
+        return found
 
     @property
     def ended(self) -> int:
