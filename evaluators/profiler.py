@@ -2,11 +2,10 @@
 
 import math
 import os
-import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -227,20 +226,3 @@ _making = threading.Lock()
 _shared: Sampler | None = None
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent)
-
-
-def together(parts: Sequence[Resources]) -> Resources:
-    """Of all folds: seconds add up, peaks and thread counts are maxima, latency is the median."""
-    latencies = [each for part in parts if not math.isnan(each := part.predict_ms_per_1k)]
-    return Resources(
-        wall_s=sum(part.wall_s for part in parts),
-        load_s=sum(part.load_s for part in parts),
-        fit_s=sum(part.fit_s for part in parts),
-        score_s=sum(part.score_s for part in parts),
-        cpu_s=sum(part.cpu_s for part in parts),
-        peak_mb=max((part.peak_mb for part in parts), default=0.0),
-        threads=max((part.threads for part in parts), default=0),
-        predict_ms_per_1k=statistics.median(latencies) if latencies else math.nan,
-        bytes_read=sum(part.bytes_read for part in parts),
-        measuring_s=sum(part.measuring_s for part in parts),
-    )

@@ -31,6 +31,16 @@ class Bar:
     least: tuple[float, ...]
     direction: Literal["maximize", "minimize"]
 
+    @classmethod
+    def pausing(cls, direction: Literal["maximize", "minimize"]) -> "Bar":
+        """Ends every trial that has a rung 0 there: what it scores says whether it goes on."""
+        return cls((math.inf if direction == "maximize" else -math.inf,), direction)
+
+    @property
+    def pauses(self) -> bool:
+        """Whether nobody passes rung 0."""
+        return bool(self.least) and math.isinf(self.least[0])
+
     def falls_short(self, rung: int, score: float) -> bool:
         """Whether a trial with this score ends at this rung. Without a score it goes on."""
         least = self.least[rung] if rung < len(self.least) else math.nan

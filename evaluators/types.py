@@ -1,6 +1,7 @@
 """What travels between the rooms: frozen, small, and free of behaviour."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -174,6 +175,23 @@ class Resources:
     predict_ms_per_1k: float = math.nan
     bytes_read: float = math.nan
     measuring_s: float = 0.0
+
+
+def together(parts: Sequence[Resources]) -> Resources:
+    """Of all folds: seconds add up, peaks and thread counts are maxima, latency is the median."""
+    latencies = [each for part in parts if not math.isnan(each := part.predict_ms_per_1k)]
+    return Resources(
+        wall_s=sum(part.wall_s for part in parts),
+        load_s=sum(part.load_s for part in parts),
+        fit_s=sum(part.fit_s for part in parts),
+        score_s=sum(part.score_s for part in parts),
+        cpu_s=sum(part.cpu_s for part in parts),
+        peak_mb=max((part.peak_mb for part in parts), default=0.0),
+        threads=max((part.threads for part in parts), default=0),
+        predict_ms_per_1k=statistics.median(latencies) if latencies else math.nan,
+        bytes_read=sum(part.bytes_read for part in parts),
+        measuring_s=sum(part.measuring_s for part in parts),
+    )
 
 
 @dataclass(frozen=True, slots=True)

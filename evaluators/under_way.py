@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from evaluators.metrics import Metric
-from evaluators.profiler import Profiler, together
+from evaluators.profiler import Profiler
 from evaluators.race import Bar
 from evaluators.thresholds import Tuned
-from evaluators.types import Failure, FoldResult, Resources, Split
+from evaluators.types import Failure, FoldResult, Resources, Split, together
 from evaluators.watchdog import Overrun
 
 

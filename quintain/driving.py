@@ -59,12 +59,12 @@ def search(
     before = read_view(store, sweep_id)
     told = {} if before.plan is None else before.plan.foreseen.models
     foreseen_mb = {name: model.peak_mb for name, model in told.items()}
+    rules = final_rules(prepared, fresh) if fresh else None
+    policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
+    strategy = _strategy(prepared, store.header(sweep_id), entries, policy.opening)
     sweep = Sweep(
-        prepared.policy(
-            slots, final_rules(prepared, fresh) if fresh else None, machine.nodes, foreseen_mb
-        ),
-        _strategy(prepared, store.header(sweep_id), entries),
-        entries, started_at=time.time(), earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
+        policy, strategy, entries, started_at=time.time(),
+        earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
     driver = Driver(sweep, store, sweep_id, lease, listeners)
@@ -84,7 +84,7 @@ def _outer_s(entries: Sequence[Entry]) -> float:
 
 
 def _strategy(
-    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry]
+    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], opening: int
 ) -> Strategy:
     """The spec's sampler; where the sweep continues another, that one's finalists come first."""
     search = prepared.spec.search
@@ -94,6 +94,7 @@ def _strategy(
         search.sampler, prepared.space, direction=prepared.objective.direction,
         trials=search.trials, seed=search.seed, resumed=asked + header.get("asked_before", 0),
         first=[Configuration(each["model"], each["params"]) for each in header.get("first", ())],
+        opening=opening,
     )  # fmt: skip
 
 

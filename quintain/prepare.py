@@ -35,6 +35,7 @@ from quintain.part import (
 )
 from quintain.tasks import grid_warnings, misplaced, seems_regression, settled
 from search.errors import SpecError
+from search.opening import size_of
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
 from search.room import Node
@@ -112,6 +113,7 @@ class Prepared:
             direction=self.objective.direction, slots=slots, timeout_s=search.timeout,
             trial_timeout_s=search.trial_timeout, stop=rules, deterministic=search.deterministic,
             finals=finals, race=None if race is None else race.direction,
+            opening=0 if race is None or search.deterministic else size_of(search.trials),
             constraints=search.constraints.limits, nodes=nodes,
             threads=self.spec.resources.cpus_per_trial,
             memory_mb=self.spec.resources.memory_limit_mb, foreseen_mb=foreseen_mb or {},

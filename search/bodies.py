@@ -14,6 +14,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from evaluators.types import Resources
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -64,3 +66,17 @@ def read(text: str) -> dict[str, Any]:
 def number(value: float | str | None) -> float:
     """A stored number: NaN where null stands, an infinity where its text stands."""
     return math.nan if value is None else float(value)
+
+
+#: What a cost is made of, threads and latency apart.
+_COSTS = (
+    "wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb", "bytes_read", "measuring_s",
+)  # fmt: skip
+
+
+def resources_of(body: Mapping[str, Any]) -> Resources:
+    """The "resources" of a body: zeros where it has none, NaN for what was not measured."""
+    found = body.get("resources") or {}
+    cost = {name: number(found.get(name, math.nan if found else 0.0)) for name in _COSTS}
+    latency = number(found.get("predict_ms_per_1k"))
+    return Resources(**cost, threads=int(found.get("threads") or 0), predict_ms_per_1k=latency)

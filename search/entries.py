@@ -7,6 +7,8 @@ from typing import Any, Literal
 #: asked     a configuration was chosen               body: model, params, origin
 #: started   a worker began an attempt                body: worker, queue_s, memory_mb
 #: fold      a fold was scored                        body: scores, resources
+#: paused    a trial of the opening was looked at and waits       body: path, resources, queue_s,
+#:           start_s, overhead_s, worker
 #: lost      an attempt ended without a verdict; the trial waits again    body: reason, guilty,
 #:           alone, memory_mb
 #: ended     the trial reached its end                body: state, cause, reason, traceback, scores,
@@ -28,8 +30,8 @@ from typing import Any, Literal
 #: plan      what was foreseen before the first trial      body: as ``search.outlook.Foresight``
 #: refreshed the finalists were scored on rows that came later   body: as `quintain refresh --json`
 Kind = Literal[
-    "asked", "started", "fold", "lost", "ended", "baseline", "warning", "state", "finalists",
-    "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node", "plan",
+    "asked", "started", "fold", "paused", "lost", "ended", "baseline", "warning", "state",
+    "finalists", "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node", "plan",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

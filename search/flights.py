@@ -3,9 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evaluators.types import Outcome
+from evaluators.types import Outcome, Resources
 from search.entries import Entry
-from search.events import FoldScored, Item, Pack, PackReported, Report
+from search.events import FoldScored, Item, ItemEnded, Pack, PackReported, PackStarted, Report
+from search.trials import Trial
 
 
 @dataclass(slots=True)
@@ -23,6 +24,12 @@ class Flight:
     def items(self) -> tuple[Item, ...]:
         """The configurations on board."""
         return self.pack.items
+
+    def pauses(self, trial: int) -> bool:
+        """Whether a trial on board was only to be looked at."""
+        return any(
+            item.trial == trial and item.bar is not None and item.bar.pauses for item in self.items
+        )
 
     def heard(self, report: Report) -> None:
         """Note who reports, and what it took to become ready."""
@@ -102,6 +109,29 @@ def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[st
         "worker": flight.worker,
         "warnings": list(outcome.warnings),
     }
+
+
+def started_entries(flight: Flight, event: PackStarted) -> list[Entry]:
+    """Its worker began."""
+    body = {
+        "worker": event.worker,
+        "queue_s": event.time - flight.dispatched_at,
+        "memory_mb": flight.pack.limit_mb,
+    }
+    return [Entry("started", event.time, body, item.trial, item.attempt) for item in flight.items]
+
+
+def paused_entry(flight: Flight, item: ItemEnded, event: PackReported) -> Entry:
+    """A trial of the opening was looked at, and waits to be compared."""
+    told = ended_body(flight, item.outcome, event)
+    kept = "resources", "queue_s", "start_s", "overhead_s", "worker"
+    body = {"path": list(item.outcome.path), **{name: told[name] for name in kept}}
+    return Entry("paused", event.time, body, item.trial, item.attempt, rung=0)
+
+
+def paused_end(trial: Trial) -> dict[str, Any]:
+    """The body of its "ended" entry where it never goes on."""
+    return {"path": list(trial.path), "resources": asdict(trial.costs(Resources()))}
 
 
 def lost_body(flight: Flight, elapsed_s: float, reached_mb: float) -> dict[str, Any]:

@@ -66,6 +66,11 @@ class Learning:
         if not self._policy.deterministic:
             self.learn()
 
+    def measured(self, model: str, wall_s: float, peak_mb: float) -> None:
+        """What a trial without a failure took."""
+        self.pace.learn(model, wall_s)
+        self.peaks.learn(model, peak_mb)
+
     def ran_out(self, trial: Trial, body: Mapping[str, Any]) -> None:
         """A trial has failed for want of memory; ``body``: of its entry, with what it reached.
 
@@ -114,8 +119,7 @@ class Learning:
             trial = self._trials[entry.trial]
             if trial.state in ("completed", "pruned"):
                 used = entry.body["resources"]
-                self.pace.learn(trial.configuration.model, used["wall_s"])
-                self.peaks.learn(trial.configuration.model, used.get("peak_mb", 0.0))
+                self.measured(trial.configuration.model, used["wall_s"], used.get("peak_mb", 0.0))
             elif trial.cause == "out_of_memory":
                 self.ran_out(trial, entry.body)
         if self._policy.deterministic:

@@ -92,6 +92,7 @@ class Policy:
         foreseen_mb: what a plan says that a trial takes, by model.
         finals: how the winner is found and estimated after the search; None ends with the search.
         race: which way is better in what trials race by; None: each goes to its end.
+        opening: of a race, trials that wait until they can be compared (``search.opening``).
     """
 
     budget: int
@@ -106,6 +107,7 @@ class Policy:
     pack_items: int = 16
     finals: FinalRules | None = None
     race: Direction | None = None
+    opening: int = 0
     constraints: Mapping[str, float] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
     threads: int = 1

@@ -7,9 +7,11 @@ else small trials would keep a large one waiting for ever.
 from collections import deque
 from math import ceil
 
+from evaluators.race import Bar
 from search.entries import Entry
 from search.events import Item, Pack, Record
 from search.learning import Learning
+from search.opening import Opening
 from search.policy import Policy
 from search.trials import Trial, Trials
 
@@ -25,6 +27,7 @@ class Queue:
     Attributes:
         exhausted: the space has no further configuration.
         room: which workers there are.
+        opening: trials that wait to be compared, and who of them goes on next.
     """
 
     def __init__(self, policy: Policy, trials: Trials, learning: Learning) -> None:
@@ -34,7 +37,12 @@ class Queue:
         self._policy = policy
         self._trials = trials
         self._learning = learning
-        self._waiting = deque(t.number for t in trials if t.state == "waiting")
+        waiting = [trial for trial in trials if trial.state == "waiting"]
+        self._waiting = deque(trial.number for trial in waiting if not trial.paused)
+        self.opening = Opening(policy)
+        for trial in waiting:
+            if trial.paused:
+                self.opening.looked_at(trial)
         self._passed = 0
 
     def put_back(self, trial: Trial) -> None:
@@ -44,6 +52,7 @@ class Queue:
     def clear(self) -> None:
         """Nobody waits any more."""
         self._waiting.clear()
+        self.opening.waiting.clear()
 
     def needs(self, model: str, given_mb: float, more_rows: float = 1.0) -> float:
         """Memory for a trial in units of 2**20 bytes; ``given_mb``: since it ran out, else 0.
@@ -64,8 +73,9 @@ class Queue:
         enough = len(self._waiting) >= self._pack_size(handed_out)
         if quick is None or quick >= self._policy.pack_s or enough:
             return []
-        asked = self._ask(now)
-        return [asked] if asked else []
+        out: list[Record] = []
+        self._next(now, out)
+        return out
 
     def next_pack(
         self, now: float, handed_out: int, *, ahead: bool
@@ -89,20 +99,15 @@ class Queue:
                 break
             chosen.append(another)
             seconds += self._learning.pace.predict(another.configuration.model) or 0.0
-        items = tuple(
-            Item(
-                t.number, t.attempt, t.configuration, bar=self._learning.bar(t.configuration.model)
-            )
-            for t in chosen
-        )
+        items = tuple(Item(t.number, t.attempt, t.configuration, bar=self._bar(t)) for t in chosen)
         pack = Pack(self.packs, items, None if predicted is None else seconds, size)
         self.packs += 1
         return out, pack
 
     def _first(self, now: float, out: list[Record], ahead: bool) -> tuple[Trial, float] | None:
         """The first trial for which there is room, and its memory class; ``out`` takes records."""
-        if not self._waiting and (asked := self._ask(now)) is not None:
-            out.append(asked)
+        if not self._waiting:
+            self._next(now, out)
         patient = self._passed < PATIENCE * self._policy.slots
         refused: list[float] = []
         for number in list(self._waiting) if patient else list(self._waiting)[:1]:
@@ -115,9 +120,8 @@ class Queue:
                 return None
             refused.append(needed)
         few = patient and 0 < len(self._waiting) < self._policy.slots
-        if few and self.room.has_room(0.0) and (asked := self._ask(now)) is not None:
-            out.append(asked)  # of another model, or not: it may be smaller
-            return self._placed(self._waiting[-1], ahead)
+        if few and self.room.has_room(0.0) and self._next(now, out):
+            return self._placed(self._waiting[-1], ahead)  # of another model it may be smaller
         return None
 
     def _placed(self, number: int, ahead: bool) -> tuple[Trial, float] | None:
@@ -132,11 +136,8 @@ class Queue:
 
     def _another(self, now: float, out: list[Record], size: float) -> Trial | None:
         """The next trial for a pack of this memory class; None if it does not belong there."""
-        if not self._waiting:
-            asked = self._ask(now)
-            if asked is None:
-                return None
-            out.append(asked)
+        if not self._waiting and not self._next(now, out):
+            return None
         trial = self._trials[self._waiting[0]]
         timed = self._learning.pace.predict(trial.configuration.model) is not None
         if trial.alone or not timed or self._class_of(trial) > size:
@@ -149,6 +150,23 @@ class Queue:
         policy = self._policy
         left = policy.budget - self._trials.ended - handed_out
         return max(1, min(policy.pack_items, ceil(left / policy.slots)))
+
+    def _bar(self, trial: Trial) -> Bar | None:
+        """What ends a trial before its last fold."""
+        race = self._policy.race
+        if race is not None and self.opening.pauses(trial):
+            return Bar.pausing(race)
+        return self._learning.bar(trial.configuration.model)
+
+    def _next(self, now: float, out: list[Record]) -> bool:
+        """One more waits its turn: of the opening once that is over, else a new one."""
+        paused = [self._trials[number] for number in self.opening.waiting]
+        asked = None if paused and self.opening.over(len(self._trials)) else self._ask(now)
+        if asked is not None:
+            out.append(asked)
+        elif paused:
+            self._waiting.append(self.opening.next(paused).number)
+        return asked is not None or bool(paused)
 
     def _ask(self, now: float) -> Record | None:
         """One more configuration from the strategy, if budget, order and space allow it."""

@@ -59,12 +59,14 @@ def make_strategy(
     seed: int,
     resumed: int = 0,
     first: Sequence[Configuration] = (),
+    opening: int = 0,
 ) -> Strategy:
     """A strategy that never proposes a configuration twice and ends when the space does.
 
     ``trials`` is the budget: a grid that is larger is sampled. ``seed`` is at least 0.
     ``resumed`` counts the trials asked for before, so that a resumed sampler does not repeat them.
     ``first`` are finalists of an earlier sweep, to be asked before anything else.
+    ``opening``: trials that are asked before any has ended, so that nothing can be learnt for them.
 
     Raises:
         SpecError: an unknown sampler, or a grid over a parameter without choices or steps.
@@ -78,7 +80,9 @@ def make_strategy(
         case "tpe":
             from search.tpe import TreeParzen
 
-            inner = TreeParzen(space, direction=direction, seed=seed, resumed=resumed)
+            inner = TreeParzen(
+                space, direction=direction, seed=seed, resumed=resumed, opening=opening
+            )
         case "random":
             inner = RandomDraws(space, seed=seed)
         case "sobol":

@@ -5,6 +5,7 @@ replayed and tested without running a fit.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -27,7 +28,16 @@ from search.events import (
     WorkerIdled,
 )
 from search.finals import Finals
-from search.flights import Flight, Flights, ended_body, fold_entry, lost_body
+from search.flights import (
+    Flight,
+    Flights,
+    ended_body,
+    fold_entry,
+    lost_body,
+    paused_end,
+    paused_entry,
+    started_entries,
+)
 from search.learning import Learning
 from search.losses import judged
 from search.packing import Pace
@@ -125,6 +135,8 @@ class Sweep:
                 out += self._lost(event)
         if self.learning.at_boundary(self.queue.exhausted):
             self.learning.learn()
+        fallen = self.queue.opening.below(self.trials, self.learning.bar)
+        out += [self._end(trial, event.time, paused_end(trial), None, None) for trial in fallen]
         over = verdict(self.policy, self.standing(event.time))
         if over and over[0] == "completed" and self.policy.finals and self.best:
             out += self._begin_finals(over[1], event.time)
@@ -186,15 +198,7 @@ class Sweep:
         flight.started_at, flight.worker = event.time, event.worker
         for item in flight.items:
             self.trials.move(self.trials[item.trial], "running")
-        body = {
-            "worker": event.worker,
-            "queue_s": event.time - flight.dispatched_at,
-            "memory_mb": flight.pack.limit_mb,
-        }
-        return [
-            Record(Entry("started", event.time, body, item.trial, item.attempt))
-            for item in flight.items
-        ]
+        return [Record(entry) for entry in started_entries(flight, event)]
 
     def _reported(self, event: PackReported) -> list[Instruction]:
         """Take over what a worker found; whatever it left undone waits again, without blame."""
@@ -218,19 +222,24 @@ class Sweep:
         self, flight: Flight, item: ItemEnded, event: PackReported
     ) -> list[Instruction]:
         """One trial has its verdict; reports of an older attempt are dropped."""
-        trial = self.trials[item.trial]
+        trial, outcome = self.trials[item.trial], item.outcome
         if trial.attempt != item.attempt or trial.state != "running":
             return []
-        outcome, failure = item.outcome, item.outcome.failure
+        failure = outcome.failure
         if failure is not None and failure.cause == "out_of_memory" and self._grown(trial, flight):
             return [self._again(trial, event.time, failure.reason, True)]
+        if outcome.given_up == 0 and flight.pauses(trial.number):
+            self.trials.pause(trial, outcome.path, outcome.resources)
+            self.queue.opening.looked_at(trial)
+            return [Record(paused_entry(flight, item, event))]
+        outcome = replace(outcome, resources=trial.costs(outcome.resources))
         body = ended_body(flight, outcome, event)
         if failure is None:
             trial.scored(outcome, self.policy)
             body["infeasible"] = trial.infeasible or None
             body["path"] = list(outcome.path)
-            self.pace.learn(trial.configuration.model, outcome.resources.wall_s)
-            self.learning.peaks.learn(trial.configuration.model, outcome.resources.peak_mb)
+            used = outcome.resources
+            self.learning.measured(trial.configuration.model, used.wall_s, used.peak_mb)
         return [self._end(trial, event.time, body, failure, outcome.oof)]
 
     def _lost(self, event: PackLost) -> list[Instruction]:

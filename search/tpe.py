@@ -19,6 +19,8 @@ from search.strategy import Verdict
 #: Finished trials the sampler looks at, at most: its cost grows with each. Past this it goes on
 #: with four fifths of them.
 LIMIT = 500
+#: Trials that are drawn at random before it learns: Optuna's own number.
+STARTUP = 10
 #: The name of the constraint that an infeasible trial violates.
 _FITS = "fits the machine"
 
@@ -42,14 +44,18 @@ class TreeParzen:
         direction: Literal["maximize", "minimize"],
         seed: int,
         resumed: int = 0,
+        opening: int = 0,
         limit: int | None = LIMIT,
     ) -> None:
-        """``limit`` None: look at everything, for measurements."""
+        """``opening``: trials asked at random at least. ``limit`` None: look at everything, for
+        measurements.
+        """
         self._space = space
         self._models = tuple(space.models)
         self._groups = groups(space)
         self._direction = direction
         self._seeds = np.random.SeedSequence((seed, resumed))
+        self._startup = max(STARTUP, opening)
         self._limit = limit
         self._running: dict[int, optuna.Trial] = {}
         self._finished = 0
@@ -119,7 +125,7 @@ class TreeParzen:
     def _new_study(self) -> optuna.Study:
         """An empty study in memory, with a sampler whose seed no earlier one had."""
         seed = int(self._seeds.spawn(1)[0].generate_state(1)[0])
-        sampler = GroupedTPE(self._groups, seed)
+        sampler = GroupedTPE(self._groups, seed, self._startup)
         said = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces each new study
         try:
@@ -137,8 +143,8 @@ class GroupedTPE(TPESampler):
     places in models they do not use.
     """
 
-    def __init__(self, groups: Groups, seed: int) -> None:
-        super().__init__(multivariate=True, constant_liar=True, seed=seed)
+    def __init__(self, groups: Groups, seed: int, startup: int = STARTUP) -> None:
+        super().__init__(multivariate=True, constant_liar=True, seed=seed, n_startup_trials=startup)
         self._groups = groups
         self._drawn: tuple[int, dict[str, Any]] = (-1, {})
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from evaluators.types import Configuration, Outcome
-from search.bodies import number
+from evaluators.types import Configuration, Outcome, Resources, together
+from search.bodies import number, resources_of
 from search.constraints import broken
 from search.entries import BUDGETED, Entry, TrialState
 from search.policy import Policy
@@ -17,7 +17,8 @@ MOVES: frozenset[tuple[TrialState, TrialState]] = frozenset(
     {
         ("waiting", "running"),
         ("waiting", "cancelled"),
-        ("running", "waiting"),  # its worker was lost
+        ("running", "waiting"),  # its worker was lost, or it is paused
+        ("waiting", "pruned"),  # those it waited with have shown where it would end
         ("running", "completed"),
         ("running", "pruned"),
         ("running", "failed"),
@@ -42,6 +43,8 @@ class Trial:
         infeasible: which constraints it breaks, once completed; empty if none.
         path: what a raced trial scored at each rung, once it has ended (``evaluators.race``).
         given_up: the rung at which it was pruned.
+        paused: whether it waits at rung 0 for others to be compared with (``search.opening``).
+        spent: what it took until it was paused, if it ever was.
     """
 
     number: int
@@ -60,6 +63,12 @@ class Trial:
     infeasible: str = ""
     path: tuple[float, ...] = ()
     given_up: int | None = None
+    paused: bool = False
+    spent: Resources | None = None
+
+    def costs(self, used: Resources) -> Resources:
+        """``used`` since it went on, and what it took before."""
+        return used if self.spent is None else together([self.spent, used])
 
     def scored(self, outcome: Outcome, policy: Policy) -> None:
         """Take over what an outcome without a failure says."""
@@ -127,6 +136,12 @@ class Trials:
         self._counts[state] += 1
         trial.state = state
 
+    def pause(self, trial: Trial, path: Sequence[float], spent: Resources) -> None:
+        """It has been looked at, and waits. What still comes of this attempt counts no more."""
+        trial.path, trial.spent, trial.paused = tuple(path), spent, True
+        trial.attempt += 1
+        self.move(trial, "waiting")
+
     def count(self, *states: TrialState) -> int:
         """How many trials are in any of these states."""
         counts = self._counts  # asked for at every event: a loop takes half of what sum() does
@@ -158,7 +173,7 @@ class Trials:
                 continue
             trial = trials[entry.trial]
             if entry.kind == "started":
-                trial.attempt = entry.attempt
+                trial.attempt, trial.paused = entry.attempt, False
                 if trial.state != "running":  # its driver was killed, and the next one as well
                     trials.move(trial, "running")
             elif entry.kind == "lost":
@@ -168,6 +183,10 @@ class Trials:
                 trial.attempt = entry.attempt + 1
                 if trial.state == "running":  # a worker can be lost before it began
                     trials.move(trial, "waiting")
+            elif entry.kind == "paused":
+                trial.attempt = entry.attempt
+                spent = resources_of(entry.body)
+                trials.pause(trial, [number(each) for each in entry.body["path"]], spent)
             elif entry.kind == "ended":
                 trials.move(trial, entry.body["state"])
                 trial.score = (entry.body.get("scores") or {}).get(objective)

@@ -1,15 +1,14 @@
 """One trial as people and programs see it: a row, folded from the trial's entries."""
 
 import math
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evaluators.types import Resources, ScoreKind
+from evaluators.types import Resources, ScoreKind, together
 from search import bodies
-from search.bodies import Json, number
+from search.bodies import Json, number, resources_of
 from search.entries import Entry, TrialState
 
 #: The keys of a row, in the order `quintain trials --json` prints them.
@@ -117,6 +116,7 @@ class TrialFold:
     worker: str | None = None
     queue_s: float = 0.0
     ended: Mapping[str, Any] = field(default_factory=dict)
+    paused: Resources | None = None
     scored: dict[int, tuple[Mapping[str, float], Resources]] = field(default_factory=dict)
 
     def read(self, entry: Entry) -> None:
@@ -132,7 +132,10 @@ class TrialFold:
                 self.scored.clear()  # an attempt starts from nothing
             case "fold":
                 self._reach(entry.rung)
-                self.scored[entry.fold] = (_numbers(body["scores"]), _resources(body))
+                self.scored[entry.fold] = (_numbers(body["scores"]), resources_of(body))
+            case "paused":
+                self.state, self.paused = "waiting", resources_of(body)
+                self._where(body)
             case "lost":
                 self.state = "waiting"
             case "ended":
@@ -200,23 +203,13 @@ class TrialFold:
         return {name: tuple(scores.get(name, math.nan) for scores in done) for name in names}
 
     def _cost(self) -> Resources:
-        """What the end said; before it, or where it says nothing, the folds together."""
-        told = _resources(self.ended)
-        if told.wall_s > 0.0 or not self.scored:
+        """What the end said; before it, or where it says nothing, what was done by then."""
+        told = resources_of(self.ended)
+        if told.wall_s > 0.0:
             return told
-        each = [resources for _, resources in self.scored.values()]
-        return Resources(
-            wall_s=sum(r.wall_s for r in each),
-            load_s=sum(r.load_s for r in each),
-            fit_s=sum(r.fit_s for r in each),
-            score_s=sum(r.score_s for r in each),
-            cpu_s=sum(r.cpu_s for r in each),
-            peak_mb=max(r.peak_mb for r in each),
-            threads=max(r.threads for r in each),
-            predict_ms_per_1k=statistics.median(r.predict_ms_per_1k for r in each),
-            bytes_read=sum(r.bytes_read for r in each),
-            measuring_s=sum(r.measuring_s for r in each),
-        )
+        folds = [resources for _, resources in self.scored.values()]
+        done = folds if self.paused is None else [self.paused, *folds]
+        return together(done) if done else told
 
 
 def ranked(trials: Iterable[TrialView], direction: str) -> list[TrialView]:
@@ -238,14 +231,6 @@ def counts_of(trials: Iterable[TrialView]) -> dict[str, int]:
         counts["cached"] += trial.cached
         counts["infeasible"] += bool(trial.infeasible)
     return {name: counts[name] for name in (*COUNTED, "waiting", "running")}
-
-
-def _resources(body: Mapping[str, Any]) -> Resources:
-    """The "resources" of a body: zeros where it has none, NaN for what was not measured."""
-    found = body.get("resources") or {}
-    cost = {name: number(found.get(name, math.nan if found else 0.0)) for name in _COSTS}
-    latency = number(found.get("predict_ms_per_1k"))
-    return Resources(**cost, threads=int(found.get("threads") or 0), predict_ms_per_1k=latency)
 
 
 def _matrix(rows: Iterable[Iterable[float]] | None) -> Matrix | None:
