@@ -65,29 +65,22 @@ def _note_doubts(prepared: "Prepared", store: Records, lease: Lease) -> None:
 def _note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
     """Record BBC-CV over all trials that could have won.
 
-    Left out where a trial was pruned or its outputs were not kept (the choice could not be
-    repeated), where fewer than two completed, and with groups: a draw leaves few of them out in a
-    fold, so that more pairs are compared within one, and it came out above what it should correct.
+    Trials that were pruned take no part: each was seen to end well below the best, so that hardly
+    a draw would choose it. Left out where the outputs of a trial were not kept, where fewer than
+    two completed, and with groups: a draw leaves few of them out in a fold, so that more pairs are
+    compared within one, and it came out above what it should correct.
     """
-    ended = [entry for entry in store.entries(lease.sweep) if entry.kind == "ended"]
     completed = [
         entry
-        for entry in ended
-        if entry.body["state"] == "completed" and not entry.body.get("infeasible")
+        for entry in store.entries(lease.sweep)
+        if entry.kind == "ended"
+        and entry.body["state"] == "completed"
+        and not entry.body.get("infeasible")
     ]
-    pruned = any(entry.body["state"] == "pruned" for entry in ended)
     cells = len(completed) * prepared.rows_searched * prepared.plan.repeats
     whole = len(completed) > 1 and all(entry.body.get("oof") for entry in completed)
     grouped = prepared.dataset.groups is not None
-    if pruned and not grouped:
-        unseen = Warned(
-            "optimism_unknown",
-            "trials were pruned, so the choice among all of them cannot be repeated (BBC-CV): the "
-            "estimate's interval does not reach further for it, and may be a little too narrow; "
-            "only a hold-out is fully clean",
-        )
-        store.append(lease.sweep, [Entry("warning", time.time(), asdict(unseen))], lease)
-    if pruned or grouped or not whole or cells > MOST_CELLS:
+    if grouped or not whole or cells > MOST_CELLS:
         return
     trials = [_outputs(prepared, store, lease.sweep, entry) for entry in completed]
     metric = prepared.objective

@@ -34,6 +34,7 @@ from search.spec_values import (
     Name,
     Number,
     ParameterName,
+    Pruner,
     Resample,
     Rows,
     Seconds,
@@ -51,7 +52,6 @@ from search.spec_values import (
 
 __all__ = ["Spec", "folds_key", "read_spec", "space_of", "spec_schema", "write_schema"]
 
-_FUTURE_PRUNERS = ("halving", "median", "bandit", "truncation")
 _FUTURE_SAMPLERS = ("cmaes", "gp", "nsga2")
 
 
@@ -145,9 +145,7 @@ class Search(Section):
     timeout: Seconds = Field(default=None, description="seconds for the sweep")
     trial_timeout: Seconds = Field(default=None, description="seconds for one trial")
     max_concurrent: AutoOrCount = Field(default="auto", description="trials at the same time")
-    pruner: Annotated[
-        Literal["none", "racing"], word("a pruner", ("none", "racing"), _FUTURE_PRUNERS)
-    ] = Field(default="none", description="who ends losing trials early")
+    pruner: Pruner = Field(default="auto", description="who ends losing trials early")
     stop_when: StopWhen = Field(default=StopWhen(), description="reasons to end early")
     constraints: Constraints = Field(default=Constraints(), description="what the winner may cost")
     warm_start: Annotated[tuple[Text, ...], only([])] = Field(

@@ -323,3 +323,9 @@ ClassWeight = Annotated[
         class_weight, json_schema_input_type=_Written | dict[str, float] | list[_Written]
     ),
 ]
+
+#: Who ends losing trials early. auto: racing, but nobody in a grid.
+Pruner = Annotated[
+    Literal["auto", "none", "racing"],
+    word("a pruner", ("auto", "none", "racing"), ("halving", "median", "bandit", "truncation")),
+]

@@ -8,6 +8,8 @@ import pytest
 
 import quintain
 from search.bodies import number
+from search.finals_plan import Plan, plan_of
+from search.policy import FINALS_SHARE
 from search.records import Records
 from search.trials import Trials
 
@@ -79,10 +81,23 @@ def test_what_a_pruned_trial_scored_and_cost_is_kept(raced):
     assert all(shown.rung[e.trial] == e.rung for e in pruned)
 
 
-def test_what_racing_leaves_out_is_said(raced):
-    warnings = [each["code"] for each in raced[0].to_json()["warnings"]]
-    assert "optimism_unknown" in warnings
-    assert raced[0].to_json()["estimate"]["bbc"] is None
+def test_the_choice_is_repeated_among_those_that_went_to_their_end(raced):
+    result, store = raced
+    with Records.open(store, create=False) as records:
+        repeated = [e.body for e in records.entries("raced-1") if e.kind == "optimism"]
+    assert [each["trials"] for each in repeated] == [result.to_json()["trial_counts"]["completed"]]
+    assert result.to_json()["estimate"]["bbc"] is not None
+
+
+def test_finalists_take_their_share_of_the_folds_that_were_fitted(raced):
+    """Of 24 whole trials 15% would be three evaluations; pruned ones count by their folds."""
+    store = raced[1]
+    with Records.open(store, create=False) as records:
+        trials = Trials.from_entries(records.entries("raced-1"), "roc_auc")
+        plan = next(e.body["plan"] for e in records.entries("raced-1") if e.kind == "finalists")
+    whole = sum(trial.evaluated for trial in trials)
+    assert whole < 20
+    assert Plan(**plan) == plan_of(int(FINALS_SHARE * whole), 1)
 
 
 def test_under_deterministic_the_same_trials_are_pruned_again(tmp_path):

@@ -318,7 +318,7 @@ def test_junk_is_a_problem_and_never_a_crash(junk):
 @pytest.mark.parametrize(
     ("section", "key", "value", "now"),
     [
-        ("search", "pruner", "halving", '"none", "racing"'),
+        ("search", "pruner", "halving", '"auto", "none", "racing"'),
         ("search", "sampler", "gp", '"tpe", "random", "grid", "sobol"'),
         ("search", "warm_start", ["a-1"], "[]"),
         ("search", "stop_when", {"converged": True}, "false"),
