@@ -18,18 +18,9 @@ from evaluators.process import MB
 from quintain.model_costs import cost_of, measured
 from quintain.prepare import Prepared, prepare
 from quintain.sweeps import LOCAL_BELOW_S
+from search.cuts import FEWEST_ROWS, Cut, cuts
 from search.errors import PlanError
-from search.plan import (
-    FEWEST_ROWS,
-    Cut,
-    Demand,
-    Limits,
-    ModelCost,
-    Plan,
-    cuts,
-    forecast,
-    least_memory_mb,
-)
+from search.plan import Demand, Limits, ModelCost, Plan, forecast, least_memory_mb
 from search.room import Node
 from search.spec import Spec, read_spec
 from search.spec_values import megabytes, seconds
@@ -235,6 +226,7 @@ def _demand(prepared: Prepared, costs: Sequence[ModelCost], runner: str) -> Dema
         train_share=train / prepared.rows_searched, repeats=repeats,
         threads=spec.resources.cpus_per_trial, most_slots=None if asked == "auto" else int(asked),
         timeout_s=spec.search.timeout, learns=spec.search.sampler == "tpe",
+        raced=prepared.assignment.race is not None,
         data_row_mb=data.values[:1].nbytes / MB, start_s=4.0 + RAY_START_S * ray,
         driver_mb=memory_watch().look().own / MB + RAY_MB * ray,
         all_rows=None if prepared.part is None else data.rows, beside_mb=RAY_WORKER_MB * ray,

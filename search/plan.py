@@ -6,9 +6,8 @@ drawn did, and a sampler that learns goes where scores are, which is often where
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -27,10 +26,11 @@ Z90 = 1.645
 DRIFT = 0.5
 #: Seconds beside each trial's own.
 TRIAL_OVERHEAD_S = 0.02
+#: Of the search's folds, what racing leaves: the least, the usual part, the most. Replays over six
+#: tables used .27 to .81 (docs/racing.md); a sampler that learns leaves less to be saved.
+RACED = (0.3, 0.6, 1.0)
 #: One worker beside others on a node is slower than alone: caches and memory are shared.
 CROWDED = 1.1
-#: Advice never goes below so many rows.
-FEWEST_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ class Demand:
         most_slots: trials at the same time as asked for; None for as many as fit.
         timeout_s: after which the sweep ends by itself, or None.
         learns: whether the sampler goes where scores are.
+        raced: whether trials may end before their last fold.
         finals: whether finalists and an estimate follow the search.
         data_row_mb: memory of one row of the data, held once a node.
         driver_mb: own memory of the driver and what runs beside workers.
@@ -100,6 +101,7 @@ class Demand:
     most_slots: int | None = None
     timeout_s: float | None = None
     learns: bool = True
+    raced: bool = False
     finals: bool = True
     data_row_mb: float = 0.0
     driver_mb: float = 0.0
@@ -165,21 +167,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """One thing to ask less of, and the most of it that still fits."""
-
-    what: str
-    now: int
-    to: int
-    plan: Plan
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``--json`` tells it."""
-        return {"cut": self.what, "from": self.now, "to": self.to, "p50_s": self.plan.p50_s,
-                "p90_s": self.plan.p90_s, "peak_mb": self.plan.peak_mb}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """What the plan is to stay within; None for no limit of time."""
 
@@ -232,7 +219,7 @@ def _seconds(costs: Sequence[ModelCost], demand: Demand, slots: int, seed: int) 
     deal_s = (fold_s * shares).sum(axis=1) * demand.folds * crowded
     more = np.array([_on_all_rows(cost, demand) for cost in costs])
     fresh_s = (fold_s * more * shares).sum(axis=1) * demand.folds * crowded
-    trial_s = deal_s * demand.repeats + TRIAL_OVERHEAD_S
+    trial_s = deal_s * demand.repeats * _fitted(demand, rng) + TRIAL_OVERHEAD_S
     # at the end of the search slots wait for the last trial
     busy = min(slots, demand.trials)
     search_s = demand.trials * trial_s / busy + 0.5 * trial_s * (busy > 1)
@@ -245,8 +232,14 @@ def _seconds(costs: Sequence[ModelCost], demand: Demand, slots: int, seed: int) 
 def trial_draws(costs: Sequence[ModelCost], demand: Demand, seed: int) -> list[Floats]:
     """For each model (DRAWS,) mean seconds of one of its trials beside others."""
     rng = np.random.default_rng(seed)
-    folds = demand.folds * demand.repeats * CROWDED
+    folds = demand.folds * demand.repeats * CROWDED * _fitted(demand, rng)
     return [_fold_s(cost, demand, rng) * folds + TRIAL_OVERHEAD_S for cost in costs]
+
+
+def _fitted(demand: Demand, rng: np.random.Generator) -> Floats:
+    """(DRAWS,) which part of a trial's folds is fitted, as a mean over the sweep."""
+    share: Floats = rng.triangular(*RACED, DRAWS) if demand.raced else np.ones(DRAWS)
+    return share
 
 
 def _fold_s(cost: ModelCost, demand: Demand, rng: np.random.Generator) -> Floats:
@@ -276,7 +269,8 @@ def finals_deals(demand: Demand, slots: int) -> float:
     """Deals of all folds that follow the search, one after the other (see ``finals_plan``)."""
     if not demand.finals:
         return 0.0
-    units = int(FINALS_SHARE * demand.trials * demand.repeats)
+    whole = demand.trials * (RACED[1] if demand.raced else 1.0)
+    units = int(FINALS_SHARE * whole * demand.repeats)
     if demand.all_rows is None:
         plan = plan_of(units, demand.repeats)
     else:
@@ -285,57 +279,6 @@ def finals_deals(demand: Demand, slots: int) -> float:
     jobs = plan.finalists + (1 + demand.repeats) * plan.default
     choosing = max(1.0, jobs / slots) if jobs > 1 else 0.0
     return choosing + plan.repeats
-
-
-def cuts(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> list[Cut]:
-    """For each of trials, folds and rows, the most of it, all else as asked, that fits.
-
-    Empty where all fits, or where nothing alone would do. "rows" are those searched on (``[data]
-    rows``); where they do not help since finalists take all, "table rows" are a smaller table. Both
-    are told in two digits, at least ``FEWEST_ROWS``; folds are at least two.
-    """
-    if limits.hold(forecast(costs, demand, limits)):
-        return []
-    ways: list[tuple[str, int, int, Callable[[int], Demand]]] = [
-        ("trials", demand.trials, 1, lambda to: replace(demand, trials=to)),
-        ("folds", demand.folds, 2, demand.with_folds),
-        ("rows", demand.rows, FEWEST_ROWS, demand.with_rows),
-        ("table rows", demand.rows_held, FEWEST_ROWS, demand.with_table),
-    ]
-    found: list[Cut] = []
-    for what, now, least, asked in ways:
-        if what == "table rows" and found and found[-1].what == "rows":
-            break
-
-        def fits(to: int, asked: Callable[[int], Demand] = asked) -> bool:
-            return limits.hold(forecast(costs, asked(to), limits))
-
-        most = _most(fits, least, now)
-        if most is not None and what.endswith("rows"):
-            most = max(least, _two_digits(most))
-        if most is not None:
-            found.append(Cut(what, now, most, forecast(costs, asked(most), limits)))
-    return found
-
-
-def _most(fits: Callable[[int], bool], least: int, below: int) -> int | None:
-    """The largest whole number from ``least`` on, and under ``below``, that fits; None if none."""
-    if least >= below or not fits(least):
-        return None
-    low, high = least, below
-    while high - low > 1:
-        between = (low + high) // 2
-        if fits(between):
-            low = between
-        else:
-            high = between
-    return low
-
-
-def _two_digits(number: int) -> int:
-    """Rounded down."""
-    unit = int(10 ** max(0, len(str(number)) - 2))
-    return number // unit * unit
 
 
 def least_memory_mb(costs: Sequence[ModelCost], demand: Demand) -> float:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from evaluators.curves import memory_curve, time_curve
-from search.plan import CROWDED, Demand, Limits, ModelCost, cuts, forecast, least_memory_mb
+from search.cuts import cuts
+from search.plan import CROWDED, Demand, Limits, ModelCost, forecast, least_memory_mb
 from search.room import Node
 
 ROWS = [1000, 2000, 4000, 8000]
@@ -131,3 +132,9 @@ def test_the_users_own_limit_decides_how_many_fit():
     node = Node(4, 3500 / 0.9)
     told = forecast([COST], given, Limits((node,)))
     assert (told.by_memory, told.max_concurrent) == (3, 3)
+
+
+def test_a_raced_sweep_is_foreseen_shorter_and_hardly_ever_longer():
+    whole, raced = (plan(replace(DEMAND, raced=raced)) for raced in (False, True))
+    assert 0.5 < raced.p50_s / whole.p50_s < 0.75
+    assert raced.p90_s < whole.p90_s
