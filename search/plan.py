@@ -190,11 +190,11 @@ def forecast(costs: Sequence[ModelCost], demand: Demand, limits: Limits) -> Plan
         for node, held in zip(limits.nodes, beside, strict=True)
     )
     by_cores = sum(node.cores // demand.threads for node in free)
-    by_memory = sum(int(node.memory_mb / (demand.given_mb or worker_mb)) for node in free)
+    given = demand.given_mb
+    by_memory = sum(node.by_memory(given or worker_mb) for node in free)
     slots = 0
     if by_cores and by_memory:
         most = demand.most_slots or by_cores
-        given = demand.given_mb
         room = Room(free, demand.threads, most, fixed_mb=given, foreseen_mb=worker_mb)
         slots = room.concurrency(worker_mb)
     seconds = _seconds(costs, demand, max(1, slots), limits.seed)

@@ -25,10 +25,14 @@ class Node:
     cores: int
     memory_mb: float = math.inf
 
+    def by_memory(self, worker_mb: float) -> int:
+        """Workers of so much memory that fit, as many as cores where memory is not known."""
+        known = worker_mb > 0 and not math.isinf(self.memory_mb)
+        return int(self.memory_mb / worker_mb) if known else self.cores
+
     def places(self, threads: int, worker_mb: float) -> int:
         """Workers of so many threads and so much memory that fit."""
-        by_memory = math.inf if worker_mb <= 0 else self.memory_mb / worker_mb
-        return int(min(self.cores // threads, by_memory))
+        return min(self.cores // threads, self.by_memory(worker_mb))
 
 
 class Room:

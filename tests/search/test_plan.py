@@ -52,6 +52,12 @@ def test_slots_are_what_cores_and_memory_hold():
     assert two_nodes.peak_mb == pytest.approx(4 * worker)
 
 
+def test_where_memory_is_not_known_the_cores_decide():
+    """The runner in this process tells of none."""
+    told = plan(node=Node(1))
+    assert (told.by_cores, told.by_memory, told.max_concurrent) == (1, 1, 1)
+
+
 def test_a_worker_is_planned_for_the_dearest_corner_too():
     """Its line counts as it is, where it is above what others take with their margin."""
     corner = memory_curve(ROWS, [100 + 0.2 * n for n in ROWS], 100, 0.0)
