@@ -121,7 +121,7 @@ class Prepared:
 
     def header(self, runner: str) -> dict[str, Any]:
         """What the record says of the sweep before its first trial."""
-        data, spec = self.dataset, self.spec
+        data, spec, race = self.dataset, self.spec, self.assignment.race
         return {
             "spec": spec.to_json(),
             "folder": str(spec.folder),
@@ -129,6 +129,7 @@ class Prepared:
             "metric": self.objective.name,
             "metrics": [metric.name for metric in self.assignment.metrics],
             "direction": self.objective.direction,
+            "raced": None if race is None else {"metric": race.name, "direction": race.direction},
             "threshold": self.assignment.cut,
             "tuned_for": None if self.assignment.tune is None else self.assignment.tune.name,
             "task": "regression" if data.regression else "classification",

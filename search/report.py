@@ -240,6 +240,7 @@ def _cost(view: SweepView) -> Text:
         cpu,
         f"slots idle, starting or waiting for the scheduler {number(cost.overhead_s)} s",
         f"peak memory of a trial {cost.peak_mb:,.0f} MB",
+        *(view.race.lines() if view.race is not None else ()),
         *cost_lines(cost),
     )
     return Text.assemble(("Cost", "bold"), *(f"\n  {line}" for line in lines))

@@ -21,6 +21,7 @@ from search.view_cost import Cost, Runs, cost_of
 from search.view_finals import FinalsFold, FinalsView
 from search.view_nodes import NodesFold
 from search.view_plan import PlanView
+from search.view_race import RaceFold, RaceView
 from search.view_rows import COUNTED, TrialFold, TrialView, counts_of, ranked
 
 #: What is told of a refresh beside the rest; all of it is in the record.
@@ -68,6 +69,7 @@ class SweepView:
         doubts: those of ``warnings`` that came of the sweep's result.
         refreshed: each time that rows came later, as `quintain refresh --json` told it.
         plan: what was foreseen before the first trial, beside what it took.
+        race: who ended early, and whether rungs can be believed; None where nobody is raced.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
     """
 
@@ -90,6 +92,7 @@ class SweepView:
     doubts: tuple[Warned, ...] = ()
     refreshed: tuple[Mapping[str, Any], ...] = ()
     plan: PlanView | None = None
+    race: RaceView | None = None
     reason: str = ""
     records: str = ""
     place: str = ""
@@ -139,6 +142,7 @@ class SweepView:
             doubts=tuple(fold.doubts),
             refreshed=tuple(fold.refreshed),
             plan=fold.plan(trials),
+            race=fold.race.view(header.get("raced"), header.get("direction", "maximize")),
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -250,6 +254,7 @@ class SweepView:
             ],
             "resources": self.resources.to_json(),
             "plan": None if self.plan is None else self.plan.to_json(),
+            "race": None if self.race is None else self.race.to_json(),
             "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
             "records": self.records,
@@ -277,6 +282,7 @@ class _Fold:
     runs: Runs = field(default_factory=Runs)
     nodes: NodesFold = field(default_factory=NodesFold)
     finals: FinalsFold = field(default_factory=FinalsFold)
+    race: RaceFold = field(default_factory=RaceFold)
     tried_elsewhere: int = 0
     foreseen: Foresight | None = None
 
@@ -296,6 +302,7 @@ class _Fold:
         self.runs.read(entry)
         self.nodes.read(entry)
         self.finals.read(entry)
+        self.race.read(entry, self.metric)
         if entry.trial >= 0:
             self.trials.setdefault(entry.trial, TrialFold(entry.trial)).read(entry)
         match entry.kind:

@@ -116,3 +116,14 @@ def test_under_deterministic_the_same_trials_are_pruned_again(tmp_path):
     assert first == one(2)
     assert any(state == "pruned" for state, *_ in first)
     assert not any(isinstance(rung, float) and math.isnan(rung) for _, rung, _ in first)
+
+
+def test_the_report_names_who_ended_where_and_what_that_spared(raced):
+    told = raced[0].to_json()
+    race = told["race"]
+    assert race["metric"] == "roc_auc"
+    assert sum(race["pruned"].values()) == told["trial_counts"]["pruned"]
+    assert 0.2 < race["fitted_share"] < 0.9
+    (ranks,) = race["ranks"].values()
+    assert ranks[3] > 0.9
+    assert f"racing ended {told['trial_counts']['pruned']} trials early" in raced[0].report()

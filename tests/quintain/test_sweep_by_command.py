@@ -7,7 +7,7 @@ import pytest
 RUN_KEYS = {
     "sweep", "state", "runner", "metric", "direction", "positive", "wall_s", "trial_counts", "best",
     "estimate", "baseline", "warnings", "resources", "refreshed",
-    "front", "plan", "records",
+    "front", "plan", "race", "records",
 }  # fmt: skip
 TRIAL_KEYS = {
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",

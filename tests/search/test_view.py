@@ -263,7 +263,7 @@ def test_run_json_has_every_key_of_the_design():
             "cpu_s": 0, "finalists_cpu_s": 0, "measuring_s": 0, "peak_mb": 0.0, "overhead_s": 0.0,
             "max_concurrent": None, "busy_share": None, "bottleneck": None, "nodes": {},
         },
-        "plan": None, "front": [],
+        "plan": None, "race": None, "front": [],
         "refreshed": [],
         "records": "",
     }  # fmt: skip

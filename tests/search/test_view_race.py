@@ -1,0 +1,48 @@
+"""Laws of what is told of a race: counts, the part of folds that was fitted, rungs that mislead."""
+
+import pytest
+
+from search.entries import Entry
+from search.view_race import RaceFold
+
+RACED = {"metric": "roc_auc", "direction": "maximize"}
+
+
+def told(*ends):
+    """A race of (state, rung, path, score) of one model."""
+    fold = RaceFold()
+    for number, (state, rung, path, score) in enumerate(ends):
+        fold.read(Entry("asked", 0.0, {"model": "m", "params": {}}, number), "roc_auc")
+        body = {"state": state, "path": path, "scores": {} if score is None else {"roc_auc": score}}
+        fold.read(Entry("ended", 1.0, body, number, 0, rung=rung), "roc_auc")
+    return fold.view(RACED, "maximize")
+
+
+def whole(score, first):
+    return ("completed", 5, [first, score, score, score, score], score)
+
+
+def test_the_part_of_folds_that_was_fitted_counts_whole_trials_and_parts_of_others():
+    ends = [whole(0.8, 0.7), ("pruned", 2, [0.1, 0.2, 0.2, None, None], None)]
+    race = told(*ends)
+    assert race.pruned == {2: 1}
+    assert race.fitted == pytest.approx((1 + 2 / 5) / 2)
+    assert race.lines() == [
+        "racing ended 1 trials early (1 after 2 folds): 70% of their folds were fitted"
+    ]
+
+
+def test_a_rung_that_ranks_otherwise_than_the_end_is_named():
+    scores = [0.5, 0.6, 0.7, 0.8, 0.9]
+    misleading = told(*(whole(score, 1 - score) for score in scores))
+    assert misleading.misleading == [("m", 0, pytest.approx(-1.0))]
+    assert "nobody ended after a few rounds of fold 1" in misleading.lines()[0]
+    assert told(*(whole(score, score) for score in scores)).lines() == []
+
+
+def test_with_few_trials_no_rung_is_called_misleading():
+    assert told(*(whole(score, 1 - score) for score in (0.5, 0.6, 0.7))).misleading == []
+
+
+def test_a_sweep_that_is_not_raced_has_no_race():
+    assert RaceFold().view(None, "maximize") is None
