@@ -15,7 +15,7 @@ from search.trials import Trial, Trials
 
 #: Which of those that wait goes on next, from 0 for the best to 1 for the worst; after these the
 #: best of the rest.
-SPREAD = (0.0, 0.0, 0.5, 0.0, 0.75)
+SPREAD = (0.0, 0.0, 0.0, 0.5, 0.75)
 #: Trials of an opening, and of the budget, at most.
 MOST, MOST_SHARE = 24, 0.25
 #: What a look takes of a trial of five folds.
