@@ -107,7 +107,9 @@ class Prepared:
         """
         search, race = self.spec.search, self.assignment.race
         stop = search.stop_when
-        rules = StopRules(stop.metric, stop.no_gain_for, stop.failed_limit(search.trials))
+        rules = StopRules(
+            stop.metric, stop.no_gain_for, stop.failed_limit(search.trials), stop.converged
+        )
         return Policy(
             budget=search.trials, objective=self.objective.name,
             direction=self.objective.direction, slots=slots, timeout_s=search.timeout,

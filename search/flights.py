@@ -31,6 +31,16 @@ class Flight:
             item.trial == trial and item.bar is not None and item.bar.pauses for item in self.items
         )
 
+    def began(self, event: PackStarted) -> list[Entry]:
+        """Its worker began, after it had waited for it."""
+        self.started_at, self.worker = event.time, event.worker
+        body = {
+            "worker": event.worker,
+            "queue_s": event.time - self.dispatched_at,
+            "memory_mb": self.pack.limit_mb,
+        }
+        return [Entry("started", event.time, body, item.trial, item.attempt) for item in self.items]
+
     def heard(self, report: Report) -> None:
         """Note who reports, and what it took to become ready."""
         self.worker = report.worker or self.worker
@@ -109,16 +119,6 @@ def ended_body(flight: Flight, outcome: Outcome, event: PackReported) -> dict[st
         "worker": flight.worker,
         "warnings": list(outcome.warnings),
     }
-
-
-def started_entries(flight: Flight, event: PackStarted) -> list[Entry]:
-    """Its worker began."""
-    body = {
-        "worker": event.worker,
-        "queue_s": event.time - flight.dispatched_at,
-        "memory_mb": flight.pack.limit_mb,
-    }
-    return [Entry("started", event.time, body, item.trial, item.attempt) for item in flight.items]
 
 
 def paused_entry(flight: Flight, item: ItemEnded, event: PackReported) -> Entry:

@@ -9,6 +9,7 @@ from typing import Any
 from evaluators.race import Bar
 from evaluators.types import Configuration
 from search.bodies import number
+from search.choice import alike
 from search.entries import Entry
 from search.packing import Pace, Peaks
 from search.policy import Policy
@@ -18,6 +19,8 @@ from search.trials import Trial, Trials
 
 #: Trials asked together under ``deterministic``: a constant, so that no machine differs.
 GENERATION = 8
+#: Trials without a gain worth speaking of after which a search may be over, at least.
+STEADY = 20
 
 
 class Learning:
@@ -32,6 +35,7 @@ class Learning:
             equals.
         since_best: completed or pruned trials learnt since.
         failed: failed trials learnt.
+        learnt: completed and pruned trials learnt.
     """
 
     def __init__(self, policy: Policy, strategy: Strategy, trials: Trials) -> None:
@@ -41,6 +45,8 @@ class Learning:
         self.best: Trial | None = None
         self.since_best = 0
         self.failed = 0
+        self.learnt = 0
+        self._bests: list[tuple[int, Trial]] = []  # when each incumbent came, and which it was
         self._policy = policy
         self._strategy = strategy
         self._trials = trials
@@ -92,14 +98,31 @@ class Learning:
         for trial in sorted(self._untold, key=lambda t: t.number):
             self._strategy.tell(trial.number, trial.configuration, self._told(trial), trial.verdict)
             self.failed += trial.state == "failed"
-            self.since_best += trial.state in ("completed", "pruned")
+            said = trial.state in ("completed", "pruned")
+            self.learnt, self.since_best = self.learnt + said, self.since_best + said
             if trial.state == "completed" and trial.score is not None:
                 if self.race is not None:
                     self.race.learn(trial)
                 best = self.best.score if self.best else None
                 if not trial.infeasible and self._policy.better(trial.score, best):
                     self.best, self.since_best = trial, 0
+                    self._bests.append((self.learnt, trial))
         self._untold.clear()
+
+    def steady_for(self) -> int:
+        """Over how many of the latest trials the incumbent gained no more than its folds' noise.
+
+        A third of all that were learnt, at least ``STEADY``; 0 where it gained more, and before
+        there are twice as many. The noise is one standard error of the mean difference between the
+        folds of then and now (``search.choice.alike``).
+        """
+        window = max(STEADY, self.learnt // 3)
+        before = [trial for learnt, trial in self._bests if learnt <= self.learnt - window]
+        if self.learnt < 2 * window or not before or self.best is None:
+            return 0
+        then, now = before[-1], self.best
+        pairs = list(zip(now.folds, then.folds, strict=False))
+        return window if then is now or alike(pairs, 1 / max(1, len(pairs) - 1)) else 0
 
     def _told(self, trial: Trial) -> float | None:
         """What the sampler hears: the score; of a pruned trial where it would have ended."""

@@ -30,11 +30,13 @@ class StopRules:
         metric: objective value that is good enough, or None.
         no_gain_for: completed or pruned trials without a new best, or None.
         failed: failed trials after which the sweep itself has failed.
+        converged: whether to end where the latest trials gained less than the noise of the folds.
     """
 
     metric: float | None = None
     no_gain_for: int | None = None
     failed: int = 10
+    converged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class Standing:
         live: trials waiting or running.
         best_s: wall seconds of the best one; 0 before there is one.
         since_best: completed or pruned trials since the best one, itself excluded.
+        steady_for: of the latest trials, how many gained less than the folds' noise together.
         elapsed_s: wall seconds with a driver, over all runs.
         exhausted: the space has no further configuration.
         false_starts: what was said of workers, the last in a row, that died before their pack.
@@ -166,6 +169,7 @@ class Standing:
     best: float | None
     best_s: float
     since_best: int
+    steady_for: int
     elapsed_s: float
     exhausted: bool
     false_starts: Sequence[str] = ()
@@ -197,6 +201,9 @@ def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None
             return "completed", f"{policy.objective} reached {stop.metric:g}"
         if stop.no_gain_for is not None and standing.since_best >= stop.no_gain_for:
             return "completed", f"no gain for {standing.since_best} trials"
+        if stop.converged and standing.steady_for:
+            latest = f"the latest {standing.steady_for} trials"
+            return "completed", f"{latest} gained less than the noise of the folds"
     return None
 
 

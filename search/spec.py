@@ -122,9 +122,7 @@ class StopWhen(Section):
     no_gain_for: Count | None = Field(
         default=None, description="trials in a row without a better one"
     )
-    converged: Annotated[Literal[False], only(False)] = Field(
-        default=False, description="no more to gain is likely (not built yet)"
-    )
+    converged: Flag = Field(default=False, description="late gains are below the folds' noise")
     failed: Count | None = Field(
         default=None, description="failed trials; default 20% of the budget"
     )

@@ -36,8 +36,7 @@ from search.flights import (
     lost_body,
     paused_end,
     paused_entry,
-    started_entries,
-)
+)  # fmt: skip
 from search.learning import Learning
 from search.losses import judged
 from search.packing import Pace
@@ -171,6 +170,7 @@ class Sweep:
             best=self.best.score if self.best else None,
             best_s=self.best.wall_s if self.best else 0.0,
             since_best=self.learning.since_best,
+            steady_for=self.learning.steady_for() if self.policy.stop.converged else 0,
             elapsed_s=self._earlier_s + now - self._started_at,
             exhausted=self.queue.exhausted,
             false_starts=self._false_starts,
@@ -195,10 +195,9 @@ class Sweep:
         if flight is None:
             return []
         self._false_starts.clear()
-        flight.started_at, flight.worker = event.time, event.worker
         for item in flight.items:
             self.trials.move(self.trials[item.trial], "running")
-        return [Record(entry) for entry in started_entries(flight, event)]
+        return [Record(entry) for entry in flight.began(event)]
 
     def _reported(self, event: PackReported) -> list[Instruction]:
         """Take over what a worker found; whatever it left undone waits again, without blame."""

@@ -321,7 +321,6 @@ def test_junk_is_a_problem_and_never_a_crash(junk):
         ("search", "pruner", "halving", '"auto", "none", "racing"'),
         ("search", "sampler", "gp", '"tpe", "random", "grid", "sobol"'),
         ("search", "warm_start", ["a-1"], "[]"),
-        ("search", "stop_when", {"converged": True}, "false"),
         ("resources", "gpus_per_trial", 1, "0"),
     ],
 )
