@@ -9,17 +9,20 @@ a new Tuner over our record.
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 from ray import tune
+from ray.air.execution import FixedResourceManager
 from ray.exceptions import RayActorError
+from ray.tune.execution import tune_controller
 from ray.tune.search import Searcher
 
 from cluster.autopsy import cause_of_death
+from cluster.early import EarlyRay
 from cluster.flow import LOOK_S, Flow
 from cluster.memory_kill import survive_memory_kills
 from cluster.ray_session import RaySession
@@ -143,8 +146,12 @@ class RayRunner:
 
     name = "ray"
 
-    def __init__(self, address: str | None = None, cpus_per_trial: int = 1) -> None:
+    def __init__(
+        self, address: str | None = None, cpus_per_trial: int = 1, early: EarlyRay | None = None
+    ) -> None:
+        """``early``: a Ray that is being started for us."""
         self._address = address
+        self._early = early
         self._threads = cpus_per_trial
         self._session: RaySession | None = None
 
@@ -154,7 +161,8 @@ class RayRunner:
         Raises:
             ClusterError: the cluster does not answer, or no node has room for one trial.
         """
-        self._session = RaySession(self._address)
+        early = self._early
+        self._session = RaySession(self._address) if early is None else early.session()
         return self._session.machine(self._threads)
 
     def run(self, driver: Driver, workload: Workload, slots: int) -> None:
@@ -164,11 +172,12 @@ class RayRunner:
         assert self._session is not None, "prepare() comes first"
         flow = Flow(driver, self._session, slots, run)
         stored = put(workload, here=self._session.alone_here)
-        trainable = tune.with_resources(make_trainable(run, stored), self._asked)
+        trainable = tune.with_resources(make_trainable(run, stored), _asking(self._threads))
         pending = {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)}
         with (
             tempfile.TemporaryDirectory(prefix="quintain-tune-") as folder,
             environment(ENVIRONMENT | pending),
+            _reckoning_here() if self._session.alone_here else nullcontext(),
             quiet("ray.tune.tune"),  # it logs an error for every failed trial: ours are data
             quiet("ray.tune.analysis.experiment_analysis"),  # it misses files that nobody needs
         ):
@@ -193,19 +202,43 @@ class RayRunner:
         if flow.error is not None:
             raise flow.error
 
-    def _asked(self, config: dict[Any, Any]) -> tune.PlacementGroupFactory:
-        """What Tune is to ask Ray for: the same for all packs of a memory class."""
-        asked: dict[str, float] = {"CPU": self._threads}
-        limit_mb = config["parcel"].pack.limit_mb
-        if limit_mb is not None:
-            asked["memory"] = int(limit_mb) * 2**20
-        return tune.PlacementGroupFactory([asked])
-
     def close(self) -> None:
         """End Ray if it was ours."""
+        if self._early is not None:
+            self._early.close()
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _asking(threads: int) -> Callable[[dict[Any, Any]], tune.PlacementGroupFactory]:
+    """What Tune is to ask Ray for: the same for all packs of a memory class."""
+
+    def asked(config: dict[Any, Any]) -> tune.PlacementGroupFactory:
+        bundle: dict[str, float] = {"CPU": threads}
+        limit_mb = config["parcel"].pack.limit_mb
+        if limit_mb is not None:
+            bundle["memory"] = int(limit_mb) * 2**20
+        return tune.PlacementGroupFactory([bundle])
+
+    return asked
+
+
+@contextmanager
+def _reckoning_here() -> Iterator[None]:
+    """On one node that is ours have Tune reckon with its resources itself.
+
+    By default it makes a placement group for each actor, and asks by a task whether it is there:
+    the processes that Ray had started ahead are used up by those tasks, and each actor waits for
+    another one to start.
+    """
+    module: Any = tune_controller
+    before = module.PlacementGroupResourceManager
+    module.PlacementGroupResourceManager = FixedResourceManager
+    try:
+        yield
+    finally:
+        module.PlacementGroupResourceManager = before
 
 
 @contextmanager
