@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from cluster.errors import ClusterError
 from cluster.runner import Machine, Workload
 from evaluators import blackbox, mapped
 from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
+from evaluators.process import MB, own_memory
 from search.driver import Driver
 from search.events import (
     Cancel,
@@ -51,7 +52,10 @@ FALSE_STARTS_ALLOWED = 3
 class Child:
     """One worker process and the socket to it."""
 
-    def __init__(self, folder: Path, number: int, threads: int) -> None:
+    def __init__(
+        self, folder: Path, number: int, threads: int, modules: Sequence[str] = ()
+    ) -> None:
+        """``modules``: what it imports while it waits for its workload."""
         ours, theirs = socket.socketpair()
         self.log = folder / f"worker-{number}.log"
         self.box = folder / f"worker-{number}.box"
@@ -67,6 +71,7 @@ class Child:
                     "cluster.local_worker",
                     str(theirs.fileno()),
                     str(self.box),
+                    *modules,
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -140,23 +145,31 @@ class LocalRunner:
         self._started = 0
         self._false_starts = 0
         self._workload = b""
+        self._modules: tuple[str, ...] = ()
 
-    def prepare(self) -> Machine:
-        """Start the children: their imports take longer than reading the data."""
+    def begin(self, modules: Sequence[str] = ()) -> None:
+        """Start the children, who import ``modules`` while the driver reads the data."""
         remove_left_behind()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
-        # before the children take their part of it, which is theirs to use
-        memory_mb = PLANNABLE * free_memory_mb()
-        if memory_mb < SMALLEST_MB:  # not enough for one trial: what comes free will do
-            memory_mb = PLANNABLE * usable_memory_mb()
-        here = Node(self._workers * self._threads, memory_mb)
+        self._modules = tuple(modules)
         while len(self._children) < self._workers:
             self._start()
+
+    def prepare(self) -> Machine:
+        """Start the children, unless they were: their imports take longer than much else."""
+        # without the part that the children take, which is theirs to use
+        theirs_mb = sum(own_memory(child.process.pid) for child in self._children) / MB
+        memory_mb = PLANNABLE * (free_memory_mb() + theirs_mb)
+        if memory_mb < SMALLEST_MB:  # not enough for one trial: what comes free will do
+            memory_mb = PLANNABLE * usable_memory_mb()
+        if self._folder is None:
+            self.begin()
+        here = Node(self._workers * self._threads, memory_mb)
         return Machine((here,), self._threads)
 
     def _start(self) -> None:
         assert self._folder is not None
-        child = Child(self._folder, self._started, self._threads)
+        child = Child(self._folder, self._started, self._threads, self._modules)
         self._started += 1
         self._children.append(child)
         if self._workload:

@@ -1,6 +1,7 @@
-"""What a child of the local runner runs: ``python -m cluster.local_worker FD BLACK_BOX``."""
+"""What a child of the local runner runs: ``python -m cluster.local_worker FD BOX MODULE...``."""
 
 import contextlib
+import importlib
 import os
 import pickle
 import sys
@@ -29,11 +30,14 @@ def end_with(parent: int) -> None:
 
 def main() -> None:
     """Serve packs until the parent closes its end. What arrives was pickled by our parent."""
-    start_s = process.age_s()  # the interpreter and the imports
     go_first()
     pipe = Connection(int(sys.argv[1]))
     blackbox.open_box(Path(sys.argv[2]))
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
+    for name in sys.argv[3:]:
+        with contextlib.suppress(Exception):  # a trial that needs it will tell
+            importlib.import_module(name)
+    start_s = process.age_s()  # the interpreter and the imports
     try:
         workload = pipe.recv_bytes()
         began = time.perf_counter()  # what was waited before is nobody's start

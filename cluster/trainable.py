@@ -1,4 +1,4 @@
-"""What Ray Tune runs: one Tune trial is one pack."""
+"""What Ray Tune runs: one Tune trial is one worker, which gets pack after pack."""
 
 import os
 import pickle
@@ -57,8 +57,13 @@ def fetched(stored: Any) -> Workload:
 def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
     """A Trainable whose workers fetch ``workload``, the reference that ``put`` gave, once."""
 
-    class QuintainPack(tune.Trainable):
-        """Evaluates packs until its actor ends. Reports travel under the key ``report``."""
+    class QuintainWorker(tune.Trainable):
+        """Evaluates packs until its actor ends.
+
+        The first comes with the configuration, each further one by ``take``, called before the
+        step that is to begin it. Reports travel under the key ``report``; None of a step that had
+        nothing to do, which ends the Tune trial unless ``rest`` was called.
+        """
 
         def setup(self, config: dict[str, Any]) -> None:
             # A process may have waited in Ray's pool, so of its time before now only what it
@@ -71,18 +76,31 @@ def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
             self.reset_config(config)
 
         def reset_config(self, config: dict[str, Any]) -> bool:
-            self._reports: Iterator[Report] = self._worker.work(config["parcel"].pack)
             self._spent = False
+            self._rest_s = 0.0
+            self.take(config["parcel"])
             return True
+
+        def take(self, parcel: Parcel) -> None:
+            self._reports: Iterator[Report] | None = self._worker.work(parcel.pack)
+
+        def rest(self, seconds: float) -> None:
+            self._rest_s = seconds
 
         def step(self) -> dict[str, Any]:
             if self._spent:
                 os._exit(1)  # a fit that cannot be interrupted is still running here
+            rest_s, self._rest_s = self._rest_s, 0.0
+            if self._reports is None:
+                time.sleep(rest_s)
+                return {"report": None, "done": not rest_s}
             report = next(self._reports)
             self._spent = report.spent
-            return {"report": report, "done": report.last and not report.spent}
+            if report.last:
+                self._reports = None
+            return {"report": report, "done": False}
 
         def cleanup(self) -> None:
             take_note_away(run)
 
-    return QuintainPack
+    return QuintainWorker

@@ -5,7 +5,7 @@ Spaces are in the spec's syntax. They were chosen on 39,000 rows of the Adult ce
 the dearest corner of a space costs at most about ten times its cheapest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -236,3 +236,10 @@ TABLE: Mapping[str, Registered] = {
         weighs_classes=False,
     ),
 }
+
+
+def libraries(estimators: Iterable[str]) -> tuple[str, ...]:
+    """The modules that these models of a spec are in, as far as a spec alone tells; not files."""
+    known = [TABLE[each].module for each in estimators if each in TABLE]
+    named = [each.partition(":")[0] for each in estimators if ":" in each and ".py:" not in each]
+    return tuple(dict.fromkeys([*known, *named]))

@@ -16,8 +16,8 @@ from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from evaluators.memory import memory_watch
 from evaluators.process import MB
 from quintain.model_costs import cost_of, measured
+from quintain.places import LOCAL_BELOW_S
 from quintain.prepare import Prepared, prepare
-from quintain.sweeps import LOCAL_BELOW_S
 from search.cuts import FEWEST_ROWS, Cut, cuts
 from search.errors import PlanError
 from search.plan import Demand, Limits, ModelCost, Plan, forecast, least_memory_mb

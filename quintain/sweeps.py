@@ -1,15 +1,15 @@
 """Running and resuming sweeps: the one way that the command line and Python share."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
-from quintain.driving import Watcher, asked_slots, given_up_by_signals, search, slots_on
+from quintain.driving import Watcher, given_up_by_signals, search, slots_on
+from quintain.places import Early, Place, begun_early
 from quintain.result import Result
 from search.entries import Entry
 from search.errors import RecordsError
@@ -20,10 +20,6 @@ from search.view import read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
     from quintain.prepare import Prepared
-
-#: Below this many predicted seconds of search, Ray would take longer to start than to help.
-LOCAL_BELOW_S = 10.0
-RUNNERS = ("auto", "ray", "local", "inline")
 
 
 def run(
@@ -52,32 +48,35 @@ def run(
     Raises:
         QuintainError: something that can be mended; nothing was written unless trials had begun.
     """
-    from quintain.prepare import prepare
-
-    watcher = watcher or (default_watcher() if progress else None)
     loaded = read_spec(_with_source(spec, data))
-    with Records.open(records, create=False) as ledger:
-        prepared = prepare(loaded, data, ledger)
-    place = placed(prepared, runner, address)
-    with Records.open(records) as store:
-        return start(place, data, store, watcher=watcher, plan=plan)
+    with begun_early(loaded, data, runner, address) as early:
+        from quintain.prepare import prepare
+
+        watcher = watcher or (default_watcher() if progress else None)
+        with Records.open(records, create=False) as ledger:
+            prepared = prepare(loaded, data, ledger)
+        place = placed(prepared, runner, address, early)
+        with Records.open(records) as store:
+            return start(place, data, store, watcher=watcher, plan=plan)
 
 
-def placed(prepared: "Prepared", runner: str, address: str | None) -> "Place":
-    """Where a new sweep of what was prepared will run.
+def placed(
+    prepared: "Prepared", runner: str, address: str | None, early: Early | None = None
+) -> Place:
+    """Where a new sweep of what was prepared will run; ``early``: what was begun for it.
 
     Raises:
         PlanError: no trial could run there in the memory that the spec gives it.
     """
     from quintain.least_memory import refuse_too_little
 
-    place = Place(prepared, runner, address)
+    place = Place(prepared, runner, address, early)
     refuse_too_little(prepared, place.name)
     return place
 
 
 def start(
-    place: "Place",
+    place: Place,
     data: Any,
     store: Records,
     *,
@@ -107,7 +106,7 @@ def start(
 
 
 def _foreseen(
-    place: "Place", machine: Machine, slots: int, watcher: Watcher | None
+    place: Place, machine: Machine, slots: int, watcher: Watcher | None
 ) -> Foresight | None:
     """The plan of a sweep that is about to start, where it is long enough for one."""
     from quintain.foreseeing import foresee, pilots_s
@@ -160,43 +159,6 @@ def resume(
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
         return _sweep(prepared, place, None, store, sweep_id, watcher, data)
-
-
-class Place:
-    """Where trials run: called, it starts the runner for the length of a block."""
-
-    def __init__(self, prepared: "Prepared", runner: str, address: str | None) -> None:
-        self.prepared = prepared
-        self.address = address
-        self._asked = runner
-        self._first: Runner | None = self._chosen()
-        self.name = self._first.name
-
-    @cached_property
-    def trial_s(self) -> float | None:
-        """Wall seconds of a trial by a first look, right within a factor of a few; or None."""
-        from evaluators.pilot import predicted_trial_s
-
-        prepared = self.prepared
-        return predicted_trial_s(prepared.assignment, prepared.dataset, prepared.splits)
-
-    def _chosen(self) -> Runner:
-        """The runner asked for; "auto" takes Ray unless the work is a matter of seconds."""
-        runner, address = self._asked, self.address
-        if runner == "auto":
-            trials = self.prepared.spec.search.trials
-            long = self.trial_s is None or self.trial_s * trials >= LOCAL_BELOW_S
-            runner = "ray" if address or long else "local"
-        return choose_runner(runner, address, self.prepared)
-
-    @contextmanager
-    def __call__(self) -> Iterator[tuple[Runner, Machine]]:
-        """A runner that is prepared, and what it offers."""
-        chosen, self._first = self._first or self._chosen(), None
-        try:
-            yield chosen, chosen.prepare()
-        finally:
-            chosen.close()
 
 
 def _sweep(
@@ -281,29 +243,6 @@ def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> R
     """
     with Records.open(records, create=False) as store:
         return Result(read_view(store, store.resolve(sweep)), data=data, records=records)
-
-
-def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runner:
-    """The runner by name."""
-    if name not in RUNNERS:
-        raise QuintainError(f"no runner is called {name!r}; there are {', '.join(RUNNERS)}")
-    resources = prepared.spec.resources
-    if name == "ray":
-        from cluster.ray_session import set_environment
-
-        set_environment(address)
-        from cluster.tune_runner import RayRunner
-
-        return RayRunner(address, resources.cpus_per_trial)
-    if address is not None:
-        raise QuintainError(f"--address needs the ray runner, not {name}")
-    if name == "local":
-        from cluster.local import LocalRunner
-
-        return LocalRunner(asked_slots(prepared.spec), resources.cpus_per_trial)
-    from cluster.inline import InlineRunner
-
-    return InlineRunner()
 
 
 def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:

@@ -1,0 +1,142 @@
+"""Where the trials of a sweep run, and what of it is started before its data is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cluster.runner import Machine, Runner
+from evaluators.errors import QuintainError
+from evaluators.model_table import libraries
+from quintain.driving import asked_slots
+from search.spec import Spec
+
+if TYPE_CHECKING:  # what is not asked for is not imported
+    from cluster.early import EarlyRay
+    from cluster.local import LocalRunner
+    from quintain.prepare import Prepared
+
+    Early = EarlyRay | LocalRunner
+else:
+    Early = Any
+
+#: Below this many predicted seconds of search, Ray would take longer to start than to help.
+LOCAL_BELOW_S = 10.0
+RUNNERS = ("auto", "ray", "local", "inline")
+#: A file of more bytes is read first: what it takes is then known to whoever reckons with memory,
+#: and reading takes longer than what could be saved.
+EARLY_BELOW = 32_000_000
+
+
+@contextmanager
+def begun_early(
+    spec: Spec, data: Any, runner: str, address: str | None
+) -> Iterator["Early | None"]:
+    """Start what will run, while the data is read; ended with the block if nobody has by then.
+
+    None where that is not known yet, or where the data may be large.
+    """
+    known = runner in ("ray", "local") or (runner == "auto" and address is not None)
+    if not known or (data is None and not _small(spec)):
+        yield None
+        return
+    begun = _begun(spec, runner, address)
+    try:
+        yield begun
+    finally:
+        if begun is not None:
+            begun.close()
+
+
+def _small(spec: Spec) -> bool:
+    """Whether the spec's table is a small file, as far as a look tells."""
+    file = spec.folder / str(spec.data.source)
+    return file.is_file() and file.stat().st_size < EARLY_BELOW
+
+
+def _begun(spec: Spec, runner: str, address: str | None) -> "Early | None":
+    """Ray, or local workers, with what they import whatever the data turns out to be."""
+    modules = libraries(block.estimator for block in spec.model)
+    if runner != "local":
+        return _ray_begun(spec, address, modules)
+    if address is not None:
+        return None  # it will be refused
+    local = _local(spec)
+    local.begin(modules)
+    return local
+
+
+def _ray_begun(spec: Spec, address: str | None, modules: tuple[str, ...]) -> "EarlyRay":
+    from cluster.early import EarlyRay
+
+    return EarlyRay(address, spec.resources.cpus_per_trial, asked_slots(spec), modules)
+
+
+def _local(spec: Spec) -> "LocalRunner":
+    from cluster.local import LocalRunner
+
+    return LocalRunner(asked_slots(spec), spec.resources.cpus_per_trial)
+
+
+class Place:
+    """Where trials run: called, it starts the runner for the length of a block."""
+
+    def __init__(
+        self, prepared: "Prepared", runner: str, address: str | None,
+        early: "Early | None" = None,
+    ) -> None:  # fmt: skip
+        """``early``: what ``begun_early`` has begun; the first block uses it."""
+        if runner not in RUNNERS:
+            raise QuintainError(f"no runner is called {runner!r}; there are {', '.join(RUNNERS)}")
+        self.prepared = prepared
+        self.address = address
+        self._early = early
+        self.name = self._named(runner)
+        if address is not None and self.name != "ray":
+            raise QuintainError(f"--address needs the ray runner, not {self.name}")
+
+    @cached_property
+    def trial_s(self) -> float | None:
+        """Wall seconds of a trial by a first look, right within a factor of a few; or None."""
+        from evaluators.pilot import predicted_trial_s
+
+        prepared = self.prepared
+        return predicted_trial_s(prepared.assignment, prepared.dataset, prepared.splits)
+
+    def _named(self, runner: str) -> str:
+        """The runner asked for; "auto" takes Ray unless the work is a matter of seconds."""
+        if runner != "auto":
+            return runner
+        trials = self.prepared.spec.search.trials
+        long = self.trial_s is None or self.trial_s * trials >= LOCAL_BELOW_S
+        return "ray" if self.address or long else "local"
+
+    @contextmanager
+    def __call__(self) -> Iterator[tuple[Runner, Machine]]:
+        """A runner that is prepared, and what it offers."""
+        early, self._early = self._early, None
+        chosen = self._runner(early)
+        try:
+            yield chosen, chosen.prepare()
+        finally:
+            chosen.close()
+
+    def _runner(self, early: "Early | None") -> Runner:
+        """By name; what was begun early is taken over."""
+        spec = self.prepared.spec
+        if self.name == "inline":
+            from cluster.inline import InlineRunner
+
+            return InlineRunner()
+        if self.name == "local":
+            from cluster.local import LocalRunner
+
+            return early if isinstance(early, LocalRunner) else _local(spec)
+        from cluster.early import EarlyRay
+
+        if not isinstance(early, EarlyRay):
+            modules = libraries(block.estimator for block in spec.model)
+            early = _ray_begun(spec, self.address, modules)
+        from cluster.tune_runner import RayRunner  # its imports take as long as Ray's start
+
+        return RayRunner(self.address, spec.resources.cpus_per_trial, early)
