@@ -16,8 +16,8 @@ from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from evaluators.memory import memory_watch
 from evaluators.process import MB
 from quintain.model_costs import cost_of, measured
+from quintain.place import LOCAL_BELOW_S
 from quintain.prepare import Prepared, prepare
-from quintain.sweeps import LOCAL_BELOW_S
 from search.errors import PlanError
 from search.plan import (
     FEWEST_ROWS,

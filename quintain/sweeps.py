@@ -1,29 +1,26 @@
 """Running and resuming sweeps: the one way that the command line and Python share."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
-from quintain.driving import Watcher, asked_slots, given_up_by_signals, search, slots_on
+from quintain.driving import Bounds, Watcher, given_up_by_signals, search, slots_on
+from quintain.orders import orders_of
+from quintain.place import Place
 from quintain.result import Result
 from search.entries import Entry
 from search.errors import RecordsError
 from search.outlook import Foresight
-from search.records import Records
+from search.records import Lease, Records
 from search.spec import read_spec
 from search.view import read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
     from quintain.prepare import Prepared
-
-#: Below this many predicted seconds of search, Ray would take longer to start than to help.
-LOCAL_BELOW_S = 10.0
-RUNNERS = ("auto", "ray", "local", "inline")
 
 
 def run(
@@ -103,7 +100,8 @@ def start(
         header = prepared.header(place.name) | {"address": place.address, **(further or {})}
         sweep_id = store.create(prepared.spec.name, header)
         begun(sweep_id)
-        return _sweep(prepared, place, started, store, sweep_id, watcher, data, foresight)
+        with store.acquire(sweep_id) as lease:
+            return _sweep(prepared, place, started, store, lease, watcher, data, foresight)
 
 
 def _foreseen(
@@ -153,61 +151,69 @@ def resume(
                 f"{sweep_id} is a part of another: quintain resume {header['outer_of']}"
             )
         _must_be_resumable(store, sweep_id)
+        heard = store.changes.last(sweep_id)
         spec = spec_of(header)
         prepared = prepare(spec, data, store, header)
         must_be_the_same(sweep_id, header, prepared)
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
-        return _sweep(prepared, place, None, store, sweep_id, watcher, data)
+        with store.acquire(sweep_id) as lease:
+            return _sweep(prepared, place, None, store, lease, watcher, data, heard=heard)
 
 
-class Place:
-    """Where trials run: called, it starts the runner for the length of a block."""
+def drive(
+    store: Records, lease: Lease, *, runner: str, address: str | None, slots: int | None,
+    heard: int, watcher: Watcher | None,
+) -> Result:  # fmt: skip
+    """A sweep that the service has queued, new or begun before, to its end.
 
-    def __init__(self, prepared: "Prepared", runner: str, address: str | None) -> None:
-        self.prepared = prepared
-        self.address = address
-        self._asked = runner
-        self._first: Runner | None = self._chosen()
-        self.name = self._first.name
+    Args:
+        store: the records.
+        lease: of the sweep.
+        runner: as for ``run``.
+        address: as for ``run``.
+        slots: trials at a time at most.
+        heard: orders up to this change are done with.
+        watcher: shows progress.
 
-    @cached_property
-    def trial_s(self) -> float | None:
-        """Wall seconds of a trial by a first look, right within a factor of a few; or None."""
-        from evaluators.pilot import predicted_trial_s
+    Raises:
+        QuintainError: something that can be mended; what was recorded is kept.
+    """
+    from quintain.prepare import prepare, spec_of
 
-        prepared = self.prepared
-        return predicted_trial_s(prepared.assignment, prepared.dataset, prepared.splits)
+    header = store.header(lease.sweep)
+    begun = "fingerprint" in header
+    prepared = prepare(spec_of(header), None, store, header if begun else None)
+    place = Place(prepared, runner, address, slots)
+    foresight = started = None
+    with ExitStack() as stack:
+        if begun:
+            must_be_the_same(lease.sweep, header, prepared)
+        else:
+            from quintain.least_memory import refuse_too_little
 
-    def _chosen(self) -> Runner:
-        """The runner asked for; "auto" takes Ray unless the work is a matter of seconds."""
-        runner, address = self._asked, self.address
-        if runner == "auto":
-            trials = self.prepared.spec.search.trials
-            long = self.trial_s is None or self.trial_s * trials >= LOCAL_BELOW_S
-            runner = "ray" if address or long else "local"
-        return choose_runner(runner, address, self.prepared)
-
-    @contextmanager
-    def __call__(self) -> Iterator[tuple[Runner, Machine]]:
-        """A runner that is prepared, and what it offers."""
-        chosen, self._first = self._first or self._chosen(), None
-        try:
-            yield chosen, chosen.prepare()
-        finally:
-            chosen.close()
+            refuse_too_little(prepared, place.name)
+            if not prepared.spec.evaluate.nested:
+                started = stack.enter_context(place())
+                most = slots_on(prepared.spec, started[1], slots)
+                foresight = _foreseen(place, started[1], most, watcher)
+            settled = {**prepared.header(place.name), "address": place.address}
+            store.settle(lease, {**header, **settled})
+        return _sweep(prepared, place, started, store, lease, watcher, None, foresight, heard)
 
 
 def _sweep(
     prepared: "Prepared", place: Place, started: tuple[Runner, Machine] | None, store: Records,
-    sweep_id: str, watcher: Watcher | None, data: Any, foresight: Foresight | None = None,
+    lease: Lease, watcher: Watcher | None, data: Any, foresight: Foresight | None = None,
+    heard: int = 0,
 ) -> Result:  # fmt: skip
-    """One sweep to its end; a nested one searches its outer folds first."""
+    """The sweep of a lease that beats, to its end; a nested one searches its outer folds first."""
     from quintain.closing import close
     from quintain.locking import register
 
-    with store.acquire(sweep_id) as lease, ExitStack() as stack:
+    sweep_id = lease.sweep
+    with ExitStack() as stack:
         register(store, sweep_id, prepared.division)
         if prepared.spec.evaluate.nested:
             from quintain.nested import search_outer
@@ -219,7 +225,8 @@ def _sweep(
                 store.append(sweep_id, [Entry("state", time.time(), ended)], lease)
                 return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
         runner, machine = started or stack.enter_context(place())
-        search(prepared, runner, machine, store, lease, watcher, foresight)
+        bounds = Bounds(place.slots, orders_of(store, sweep_id, heard))
+        search(prepared, runner, machine, store, lease, watcher, foresight, bounds)
         close(prepared, store, lease)
     return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)
 
@@ -281,29 +288,6 @@ def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> R
     """
     with Records.open(records, create=False) as store:
         return Result(read_view(store, store.resolve(sweep)), data=data, records=records)
-
-
-def choose_runner(name: str, address: str | None, prepared: "Prepared") -> Runner:
-    """The runner by name."""
-    if name not in RUNNERS:
-        raise QuintainError(f"no runner is called {name!r}; there are {', '.join(RUNNERS)}")
-    resources = prepared.spec.resources
-    if name == "ray":
-        from cluster.ray_session import set_environment
-
-        set_environment(address)
-        from cluster.tune_runner import RayRunner
-
-        return RayRunner(address, resources.cpus_per_trial)
-    if address is not None:
-        raise QuintainError(f"--address needs the ray runner, not {name}")
-    if name == "local":
-        from cluster.local import LocalRunner
-
-        return LocalRunner(asked_slots(prepared.spec), resources.cpus_per_trial)
-    from cluster.inline import InlineRunner
-
-    return InlineRunner()
 
 
 def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:

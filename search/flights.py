@@ -3,9 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evaluators.types import Outcome
+from evaluators.types import Failure, Outcome
 from search.entries import Entry
-from search.events import FoldScored, Item, Pack, PackReported, Report
+from search.events import FoldScored, Item, Pack, PackReported, PackStarted, Report
+from search.trials import Trial
 
 
 @dataclass(slots=True)
@@ -112,3 +113,25 @@ def lost_body(flight: Flight, elapsed_s: float, reached_mb: float) -> dict[str, 
         "start_s": flight.bear_start(),
         "worker": flight.worker,
     }
+
+
+def started_entries(flight: Flight, event: PackStarted) -> list[Entry]:
+    """That a worker began each trial of a pack."""
+    body = {
+        "worker": event.worker,
+        "queue_s": event.time - flight.dispatched_at,
+        "memory_mb": flight.pack.limit_mb,
+    }
+    return [Entry("started", event.time, body, i.trial, i.attempt) for i in flight.items]
+
+
+def lost_entry(trial: Trial, now: float, reason: str, guilty: bool) -> Entry:
+    """That an attempt ended without a verdict."""
+    body = {"reason": reason, "guilty": guilty, "alone": trial.alone}
+    body |= {"memory_mb": trial.memory_mb} if trial.memory_mb else {}
+    return Entry("lost", now, body, trial.number, trial.attempt)
+
+
+def failed_body(failure: Failure) -> dict[str, Any]:
+    """What the end of a failed trial has besides."""
+    return {"cause": failure.cause, "reason": failure.reason, "traceback": failure.traceback}

@@ -9,8 +9,10 @@ from math import inf
 from typing import Any
 
 from evaluators.types import Failure
+from search import flights
 from search.entries import Entry, SweepState
 from search.events import (
+    BudgetsSet,
     Cancel,
     Dispatch,
     Event,
@@ -27,12 +29,13 @@ from search.events import (
     WorkerIdled,
 )
 from search.finals import Finals
-from search.flights import Flight, Flights, ended_body, fold_entry, lost_body
+from search.flights import Flight, Flights
 from search.learning import Learning
 from search.losses import judged
 from search.packing import Pace
-from search.policy import Policy, Standing, verdict
+from search.policy import Policy, Standing, budgets_entry, verdict, with_budgets
 from search.queue import Queue
+from search.stopping import Stopping, asked
 from search.strategy import Strategy
 from search.trials import Trial, Trials
 
@@ -63,6 +66,7 @@ class Sweep:
         self._flights = Flights()
         self._false_starts: list[str] = []
         self._nowhere_since: float | None = None
+        self._stopping: Stopping | None = None
         self.learning.relearn(entries)
         self.finals = Finals.from_entries(entries, policy, self.queue)
 
@@ -85,8 +89,26 @@ class Sweep:
         """The one door. After the sweep has finished every event is ignored."""
         if self.finished:
             return []
-        if isinstance(event, StopAsked):
-            return self._finish("stopped", event.reason, event.time)
+        if isinstance(event, StopAsked) or self._stopping is not None:
+            return self._stopped(event)
+        if isinstance(event, BudgetsSet):
+            self.policy = self.queue.policy = with_budgets(self.policy, event)
+            return [Record(budgets_entry(event))]
+        return self._handled(event)
+
+    def _stopped(self, event: Event) -> list[Instruction]:
+        """An event since a stop was asked for."""
+        stopping, out = asked(self._stopping, event)
+        self._stopping = stopping
+        if not isinstance(event, StopAsked | SlotFreed | WorkerIdled | BudgetsSet):
+            out += self._handled(event)
+        flying = self._flights if self.finals is None else self.finals.flights
+        if not self.finished and (not flying or event.time >= stopping.until):
+            out += self._finish("stopped", stopping.reason, event.time)
+        return out
+
+    def _handled(self, event: Event) -> list[Instruction]:
+        """An event of the search or of the finalists."""
         moved = self._moved(event) if isinstance(event, NodesChanged) else []
         if self.finals is not None:
             return [*moved, *self._compared(self.finals, event)]
@@ -186,15 +208,7 @@ class Sweep:
         flight.started_at, flight.worker = event.time, event.worker
         for item in flight.items:
             self.trials.move(self.trials[item.trial], "running")
-        body = {
-            "worker": event.worker,
-            "queue_s": event.time - flight.dispatched_at,
-            "memory_mb": flight.pack.limit_mb,
-        }
-        return [
-            Record(Entry("started", event.time, body, item.trial, item.attempt))
-            for item in flight.items
-        ]
+        return [Record(entry) for entry in flights.started_entries(flight, event)]
 
     def _reported(self, event: PackReported) -> list[Instruction]:
         """Take over what a worker found; whatever it left undone waits again, without blame."""
@@ -203,7 +217,7 @@ class Sweep:
             return []
         flight.heard(event.report)
         out: list[Instruction] = [
-            Record(fold_entry(scored, event.time)) for scored in event.report.folds
+            Record(flights.fold_entry(scored, event.time)) for scored in event.report.folds
         ]
         for item in event.report.ended:
             out += self._item_ended(flight, item, event)
@@ -224,7 +238,7 @@ class Sweep:
         outcome, failure = item.outcome, item.outcome.failure
         if failure is not None and failure.cause == "out_of_memory" and self._grown(trial, flight):
             return [self._again(trial, event.time, failure.reason, True)]
-        body = ended_body(flight, outcome, event)
+        body = flights.ended_body(flight, outcome, event)
         if failure is None:
             trial.scored(outcome, self.policy)
             body["infeasible"] = trial.infeasible or None
@@ -261,7 +275,7 @@ class Sweep:
             if event.loss == "memory":
                 self._grown(trial, flight)
             return self._again(trial, event.time, event.detail, True)
-        body = lost_body(flight, elapsed, event.reached_mb)
+        body = flights.lost_body(flight, elapsed, event.reached_mb)
         return self._end(trial, event.time, body, failure, None)
 
     def _grown(self, trial: Trial, flight: Flight) -> bool:
@@ -282,9 +296,7 @@ class Sweep:
 
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
         """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
-        body = {"reason": reason, "guilty": guilty, "alone": trial.alone}
-        body |= {"memory_mb": trial.memory_mb} if trial.memory_mb else {}
-        entry = Entry("lost", now, body, trial.number, trial.attempt)
+        entry = flights.lost_entry(trial, now, reason, guilty)
         if trial.state == "running":
             self.trials.move(trial, "waiting")
         trial.attempt += 1
@@ -308,11 +320,7 @@ class Sweep:
             trial.cause = failure.cause
             if failure.cause == "out_of_memory":  # or all others of its model would run out too
                 self.learning.ran_out(trial, body)
-            body |= {
-                "cause": failure.cause,
-                "reason": failure.reason,
-                "traceback": failure.traceback,
-            }
+            body |= flights.failed_body(failure)
         self.learning.ended(trial)
         body["state"] = trial.state
         rung = trial.given_up if trial.given_up is not None and given_up else len(trial.path) or -1
