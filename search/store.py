@@ -160,14 +160,9 @@ class Store:
                 asked = sa.select(submissions.c.launch).where(submissions.c.sweep == sweep)
                 if connection.execute(asked).scalar() != launch:
                     raise LeaseError(f"sweep {sweep} is no longer this driver's to take")
-            moment = now(connection)
-            row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
-            if row is not None:
-                holder = Holder(**row._mapping)
-                if holder.alive(moment):
-                    raise LeaseError(_refusal(holder, moment))
-                connection.execute(sa.delete(leases).where(leases.c.sweep == sweep))
-            taken = this_process(sweep, moment)
+            undriven(connection, sweep)
+            connection.execute(sa.delete(leases).where(leases.c.sweep == sweep))
+            taken = this_process(sweep, now(connection))
             connection.execute(sa.insert(leases).values(**asdict(taken)))
         return taken.token
 
@@ -267,6 +262,14 @@ class Store:
             query = query.with_for_update(key_share=True)
         if connection.execute(query).first() is None:
             raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
+
+
+def undriven(connection: sa.Connection, sweep: str) -> None:
+    """Raise LeaseError if a driver of the sweep is alive; in a transaction."""
+    row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
+    moment = now(connection)
+    if row is not None and Holder(**row._mapping).alive(moment):
+        raise LeaseError(_refusal(Holder(**row._mapping), moment))
 
 
 def new_sweep(connection: sa.Connection, name: str, body: str) -> str:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from search import bodies
 from search.changes import added
 from search.database import Database, now
+from search.entries import SweepState
 from search.errors import RecordsError, UnknownSweepError
-from search.store import alone, new_sweep
+from search.store import alone, new_sweep, undriven
 from search.tables import deleted, entries, leases, submissions, sweeps
 from search.turns import Claim
 
@@ -96,9 +97,15 @@ class Submissions:
         return sweep, True
 
     def again(self, sweep: str, user: str) -> None:
-        """Queue a sweep that was stopped or interrupted, wherever it ran before."""
+        """Queue a sweep that was stopped or interrupted, wherever it ran before.
+
+        Raises:
+            LeaseError: its driver is alive.
+        """
         mine = submissions.c.sweep == sweep
         with self._database.writing() as connection:
+            undriven(connection, sweep)
+            _told(connection, sweep, "queued", f"resumed by {user}")
             known = connection.execute(sa.select(submissions).where(mine)).first()
             priority = 0 if known is None else known.priority
             heard = added(connection, user, sweep, "resume", {"priority": priority}).seq
@@ -116,11 +123,11 @@ class Submissions:
             row = connection.execute(query).first()
         return None if row is None else _submission(row)
 
-    def owners(self) -> dict[str, str]:
-        """Who submitted, by sweep."""
-        query = sa.select(submissions.c.sweep, submissions.c.user)
+    def all(self) -> dict[str, Submission]:
+        """Every submission, by sweep."""
         with self._database.reading() as connection:
-            return {row.sweep: row.user for row in connection.execute(query)}
+            rows = connection.execute(sa.select(submissions)).all()
+        return {row.sweep: _submission(row) for row in rows}
 
     def live(self) -> list[Submission]:
         """Those that wait or are launched, in the order they came."""
@@ -138,29 +145,44 @@ class Submissions:
 
     def launch(self, sweep: str, launch: str, secret: str | None = None) -> bool:
         """Name the driver that may take a waiting sweep; False where it waits no longer."""
-        return self._move(sweep, "waiting", state="launched", launch=launch, secret=secret)
+        return self._move(sweep, "waiting", None, state="launched", launch=launch, secret=secret)
 
-    def back(self, sweep: str, deaths: int, trials: int) -> bool:
-        """A launched sweep waits again, and its driver may take it no more."""
+    def back(self, sweep: str, deaths: int, trials: int, reason: str) -> bool:
+        """A launched sweep waits again, and its driver may take it no more.
+
+        Raises:
+            LeaseError: its driver is alive after all.
+        """
+        told: tuple[SweepState, str] = ("queued", reason)
         return self._move(
-            sweep, "launched", state="waiting", launch=None, deaths=deaths, trials=trials
+            sweep, "launched", told, state="waiting", launch=None, deaths=deaths, trials=trials
         )
 
-    def end(self, sweep: str, frm: SubmissionState) -> bool:
-        """Done with it; False where it is no longer as it was."""
-        return self._move(sweep, frm, state="ended", launch=None, secret=None)
+    def end(
+        self, sweep: str, frm: SubmissionState, told: tuple[SweepState, str] | None = None
+    ) -> bool:
+        """Done with it; False where it is no longer as it was.
+
+        ``told``: the sweep's state and why, where its driver has not recorded an end.
+
+        Raises:
+            LeaseError: with ``told``, its driver is alive after all.
+        """
+        return self._move(sweep, frm, told, state="ended", launch=None, secret=None)
 
     def delete(self, sweep: str, user: str, state: str) -> None:
         """Take a sweep out of the store. What was drawn, locked and looked at stays, and notes.
 
         Raises:
             UnknownSweepError: no such sweep.
+            LeaseError: its driver is alive.
         """
         with self._database.writing() as connection:
             query = sa.select(sweeps.c.name, sweeps.c.serial).where(sweeps.c.id == sweep)
             found = connection.execute(query).first()
             if found is None:
                 raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
+            undriven(connection, sweep)
             for table in (entries, leases, submissions):
                 connection.execute(sa.delete(table).where(table.c.sweep == sweep))
             connection.execute(sa.delete(sweeps).where(sweeps.c.id == sweep))
@@ -168,14 +190,28 @@ class Submissions:
             connection.execute(sa.insert(deleted).values(**row))
             added(connection, user, sweep, "delete", {"state": state})
 
-    def _move(self, sweep: str, frm: SubmissionState, **values: Any) -> bool:
+    def _move(
+        self, sweep: str, frm: SubmissionState, told: tuple[SweepState, str] | None, **values: Any
+    ) -> bool:
         """From one state to another, if it is still in the first."""
         mine = (submissions.c.sweep == sweep) & (submissions.c.state == frm)
         with self._database.writing() as connection:
             if values["state"] == "launched":
                 values["launched"] = now(connection)
-            done = connection.execute(sa.update(submissions).where(mine).values(**values))
-            return bool(done.rowcount)
+            if not connection.execute(sa.update(submissions).where(mine).values(**values)).rowcount:
+                return False
+            if told is not None:
+                undriven(connection, sweep)
+                _told(connection, sweep, *told)
+        return True
+
+
+def _told(connection: sa.Connection, sweep: str, state: SweepState, reason: str) -> None:
+    """The state of a sweep that nobody drives, in its record."""
+    body = bodies.written({"state": state, "reason": reason})
+    row = {"sweep": sweep, "time": now(connection), "kind": "state", "body": body}
+    none = dict.fromkeys(("trial", "attempt", "rung", "fold"), -1)
+    connection.execute(sa.insert(entries).values(**row, **none))
 
 
 def _waiting(
