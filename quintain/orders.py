@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 
+from quintain.stopping import GRACE_S
 from search.changes import ORDERS
 from search.driver import Orders
 from search.events import BudgetsSet, StopAsked
 from search.records import Records
-
-#: Seconds that running folds have to end once a sweep is stopped by order; a Ctrl-C gives none.
-GRACE_S = 30.0
 
 
 def orders_of(store: Records, sweep: str, heard: int) -> Orders:

@@ -6,6 +6,9 @@ from typing import Any
 from search.entries import Entry
 from search.records import Records
 
+#: Seconds that running folds have to end once a sweep is stopped by order; a Ctrl-C gives none.
+GRACE_S = 30.0
+#: States that a sweep does not leave by itself.
 FINAL = ("completed", "stopped", "failed")
 
 

@@ -11,8 +11,8 @@ import threading
 import time
 import uuid
 
-from quintain.orders import GRACE_S
 from quintain.service.launching import STARTS_WITHIN_S, Drivers
+from quintain.stopping import FINAL, GRACE_S
 from search.changes import Change
 from search.entries import BUDGETED
 from search.errors import LeaseError, RecordsError, UnknownSweepError
@@ -26,8 +26,6 @@ LOOK_EVERY_S = 0.5
 DEATHS_ALLOWED = 3
 #: Seconds that a driver has, beyond those for running folds, to carry out a stop.
 LATE_S = 10.0
-
-FINAL = ("completed", "stopped", "failed")
 
 log = logging.getLogger("quintain.service")
 

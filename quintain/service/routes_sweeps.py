@@ -10,9 +10,9 @@ from quintain.listing import row
 from quintain.service.errors import RESPONSES, RefusedError
 from quintain.service.guarding import Caller, Reader, Submitter
 from quintain.service.intake import admitted, digest_of
-from quintain.service.keeper import FINAL
 from quintain.service.shown import page_of
 from quintain.service.state import State, state_of
+from quintain.stopping import FINAL
 from quintain.stopping import stop as stop_sweep
 from search.records import SweepRecord
 from search.submissions import Submission

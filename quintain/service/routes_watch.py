@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from quintain.service.errors import RESPONSES, RefusedError
 from quintain.service.guarding import Reader, Submitter
-from quintain.service.keeper import FINAL
 from quintain.service.launching import log_of
 from quintain.service.state import State, state_of
+from quintain.stopping import FINAL
 from search.bodies import plain
 from search.entries import Entry
 from search.errors import RecordsError, UnknownSweepError
