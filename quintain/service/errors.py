@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -53,10 +52,19 @@ _STATUS: tuple[tuple[type[QuintainError], int, str], ...] = (
     (QuintainError, 422, "refused"),
 )
 
+#: Words for what the framework itself refuses.
+_CODES = {
+    400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large",
+    415: "bad_content_type",
+}  # fmt: skip
+
 #: For the OpenAPI document: what any route may answer.
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 405, 409, 413, 422, 503)
 }
+
+#: For routes whose good answer is no JSON.
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
 def answer(
@@ -91,7 +99,7 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def plain(_request: Request, error: HTTPException) -> JSONResponse:
-        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        code = _CODES.get(error.status_code, "refused")
         return answer(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 
     @app.exception_handler(Exception)

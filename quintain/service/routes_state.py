@@ -6,10 +6,10 @@ from typing import Any
 
 import psutil
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, Response
 
 from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
-from quintain.service.errors import RESPONSES, answer
+from quintain.service.errors import RESPONSES, TEXT, answer
 from quintain.service.guarding import Reader
 from quintain.service.state import State, state_of
 from search.errors import RecordsError
@@ -58,10 +58,10 @@ def capacity(request: Request, caller: Reader) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@routes.get("/metrics", response_class=PlainTextResponse)
-def metrics(request: Request, caller: Reader) -> PlainTextResponse:
+@routes.get("/metrics", response_class=Response, responses=TEXT)
+def metrics(request: Request, caller: Reader) -> Response:
     """For Prometheus."""
-    return PlainTextResponse("\n".join(_lines(state_of(request))) + "\n", media_type=METRICS)
+    return Response("\n".join(_lines(state_of(request))) + "\n", media_type=METRICS)
 
 
 def _lines(state: State) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from quintain.service.errors import RESPONSES, RefusedError
+from quintain.service.errors import RESPONSES, TEXT, RefusedError
 from quintain.service.guarding import Reader, Submitter
 from quintain.service.launching import log_of
 from quintain.service.state import State, state_of
@@ -23,6 +23,7 @@ from search.errors import RecordsError, UnknownSweepError
 routes = APIRouter(prefix="/v1", tags=["watching"], responses=RESPONSES)
 
 Json = dict[str, Any]
+STREAM: dict[int | str, Json] = {200: {"content": {"text/event-stream": {}}}}
 #: Seconds between two looks for news of a sweep that is watched.
 NEWS_EVERY_S = 1.0
 #: Seconds after which a quiet stream says that it is there.
@@ -60,7 +61,7 @@ def record(
     }  # fmt: skip
 
 
-@routes.get("/sweeps/{sweep}/events", response_class=StreamingResponse)
+@routes.get("/sweeps/{sweep}/events", response_class=StreamingResponse, responses=STREAM)
 def events(
     sweep: str, request: Request, caller: Reader, after: Seq = 0,
     last_event_id: Annotated[str | None, Header()] = None,
@@ -111,11 +112,11 @@ def _told(seq: int, entry: Entry) -> Json:
     return {"seq": seq, **asdict(entry), "body": plain(entry.body)}
 
 
-@routes.get("/sweeps/{sweep}/log", response_class=PlainTextResponse)
+@routes.get("/sweeps/{sweep}/log", response_class=Response, responses=TEXT)
 def log(
     sweep: str, request: Request, caller: Reader,
     after: Annotated[int, Query(ge=0, le=2**62, description="bytes to leave out")] = 0,
-) -> PlainTextResponse:  # fmt: skip
+) -> Response:  # fmt: skip
     """What its drivers have said, a megabyte at most; X-Next is the `after` of the next call."""
     state = state_of(request)
     sweep = state.records.resolve(sweep)
@@ -126,7 +127,7 @@ def log(
             file.seek(after)
             told = file.read(LOG_BYTES)
     headers = {"X-Next": str(after + len(told)), "X-State": state.records.state(sweep)}
-    return PlainTextResponse(told.decode(errors="replace"), headers=headers)
+    return Response(told.decode(errors="replace"), headers=headers, media_type="text/plain")
 
 
 @routes.get("/sweeps/{sweep}/notes")
