@@ -80,10 +80,11 @@ class Keeper:
     def look(self) -> None:
         """One look: what has ended is closed or queued again, what is next is started."""
         submissions = self._records.submissions
-        live = submissions.live()
-        running = [each for each in live if each.state == "launched" and self._lives(each)]
+        launched = [each for each in submissions.live() if each.state == "launched"]
+        running = [each for each in launched if self._lives(each)]
         places = self._max_sweeps - len(running)
-        waiting = [each for each in live if each.state == "waiting"]
+        # read once more: a sweep that has just lost its driver keeps its place in the queue
+        waiting = [each for each in submissions.live() if each.state == "waiting"]
         if places <= 0 or not waiting:
             return
         turns = next_turns(

@@ -146,7 +146,7 @@ def resume(sweep: str, request: Request, caller: Submitter) -> Json:
     """Queue a sweep that was stopped or interrupted; nothing that ended runs again."""
     state, sweep, submission = _mine(request, sweep, caller)
     record = state.records.sweep(sweep)
-    if submission is not None and submission.state != "ended":
+    if submission is not None and submission.state != "ended" and record.state != "stopped":
         return {"sweep": sweep, "state": record.state}
     if record.state in ("completed", "failed"):
         raise RefusedError(409, "over", f"{sweep} is {record.state}: there is nothing to resume")
