@@ -39,6 +39,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     app = FastAPI(
         title="Quintain", version=version("quintain"), lifespan=lifespan,
         description="Sweeps: submit, watch, stop, resume.",
+        docs_url=None, redoc_url=None,  # both load scripts from other people's servers
     )  # fmt: skip
     app.state.service = state
     errors.register(app)
