@@ -16,6 +16,7 @@ from quintain.terminal import (
     progress,
     records_option,
     runner_option,
+    service_option,
     stdout_kept,
 )  # fmt: skip
 
@@ -85,12 +86,27 @@ def run(
 @runner_option
 @address_option
 @records_option
+@service_option
 @json_option
 def resume(
-    sweep: str, runner: str, address: str | None, records: str | None, as_json: bool
-) -> None:
-    """Go on with a sweep whose driver was stopped or killed; nothing recorded runs again."""
+    sweep: str, runner: str, address: str | None, records: str | None, service: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Go on with a sweep whose driver was stopped or killed; nothing recorded runs again.
+
+    With --service it is queued again, and its driver starts in its turn.
+    """
     from quintain import sweeps
+    from quintain.desk import chosen
+
+    at = chosen(records, service)
+    if at is not None:
+        from quintain.service.client import Client
+
+        with Client.at(at) as client:
+            told = client.resume(sweep)
+        click.echo(json.dumps(told) if as_json else f"{told['sweep']} is {told['state']}")
+        return
 
     with stdout_kept(as_json):
         result = sweeps.resume(
@@ -101,49 +117,56 @@ def resume(
 
 @click.command(name="list", cls=Example, example="quintain list")
 @records_option
+@service_option
 @json_option
-def list_(records: str | None, as_json: bool) -> None:
+def list_(records: str | None, service: str | None, as_json: bool) -> None:
     """Every sweep of the store, newest first."""
-    from quintain.listing import rows, table
-    from search.records import Records
+    from quintain.desk import desk
+    from quintain.listing import table
 
-    with Records.open(records, create=False) as store:
-        found = rows(store)
-        if as_json:
-            click.echo(json.dumps(found))
-        elif not found:
-            click.echo(f"no sweeps in {store.place}; start one with quintain run SPEC")
-        else:
-            console().print(table(found))
+    with desk(records, service) as at:
+        found = at.rows()
+    if as_json:
+        click.echo(json.dumps(found))
+    elif not found:
+        click.echo(f"no sweeps in {at.place}; start one with quintain run SPEC")
+    else:
+        console().print(table(found))
 
 
 @click.command(cls=Example, example="quintain show adult-income-7 --json")
 @click.argument("sweep")
 @records_option
+@service_option
 @json_option
-def show(sweep: str, records: str | None, as_json: bool) -> None:
+def show(sweep: str, records: str | None, service: str | None, as_json: bool) -> None:
     """One sweep: how it stands, its best trial, what it cost."""
-    from quintain.sweeps import open_sweep
+    from quintain.desk import desk
 
-    result = open_sweep(sweep, records=records)
+    with desk(records, service) as at:
+        view = at.view(sweep)
     if as_json:
-        click.echo(json.dumps(result.to_json()))
+        click.echo(json.dumps(view.to_json()))
         return
     from search.report import summary
 
-    console().print(summary(result.view))
+    console().print(summary(view))
 
 
 @click.command(cls=Example, example="quintain trials adult-income-7 --json")
 @click.argument("sweep")
 @click.option("--traceback", type=int, metavar="TRIAL", help="Show why this trial failed, in full.")
 @records_option
+@service_option
 @json_option
-def trials(sweep: str, traceback: int | None, records: str | None, as_json: bool) -> None:
+def trials(
+    sweep: str, traceback: int | None, records: str | None, service: str | None, as_json: bool
+) -> None:
     """Every trial of a sweep: state, cause of failure, scores and cost."""
-    from quintain.sweeps import open_sweep
+    from quintain.desk import desk
 
-    view = open_sweep(sweep, records=records).view
+    with desk(records, service) as at:
+        view = at.view(sweep)
     if traceback is not None:
         from quintain.listing import traceback_of
 
@@ -163,19 +186,23 @@ def trials(sweep: str, traceback: int | None, records: str | None, as_json: bool
     help="Also draw score against the seconds of a fit.",
 )  # fmt: skip
 @records_option
+@service_option
 @json_option
-def report(sweep: str, picture: Path | None, records: str | None, as_json: bool) -> None:
+def report(
+    sweep: str, picture: Path | None, records: str | None, service: str | None, as_json: bool
+) -> None:
     """The whole report of a sweep."""
-    from quintain.sweeps import open_sweep
+    from quintain.desk import desk
 
-    result = open_sweep(sweep, records=records)
+    with desk(records, service) as at:
+        view = at.view(sweep)
     if picture is not None:
         from quintain.front_picture import write
 
-        write(result.view, picture)
+        write(view, picture)
     if as_json:
-        click.echo(json.dumps(result.to_json() | {"trials": result.view.trials_json()}))
+        click.echo(json.dumps(view.to_json() | {"trials": view.trials_json()}))
         return
     from search.report import report
 
-    console().print(report(result.view))
+    console().print(report(view))

@@ -5,16 +5,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cluster.runner import Machine, Runner, Workload
 from evaluators.mapped import mapped
 from evaluators.types import Configuration, Warned
-from search.driver import Driver, Listener
+from search.driver import Driver, Listener, Orders, no_orders
 from search.entries import BUDGETED, Entry
 from search.errors import PlanError
 from search.outlook import Foresight
+from search.policy import budgeted
 from search.records import Lease, Records
 from search.room import Room
 from search.spec import Spec
@@ -39,18 +40,32 @@ class Watcher(Protocol):
         """The search is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is laid down for a search from outside its spec.
+
+    Attributes:
+        slots: trials at a time at most; None: as many as the machine has room for.
+        orders: what was ordered while it runs.
+    """
+
+    slots: int | None = None
+    orders: Orders = no_orders
+
+
 def search(
     prepared: "Prepared", runner: Runner, machine: Machine, store: Records, lease: Lease,
-    watcher: Watcher | None, foresight: Foresight | None = None,
+    watcher: Watcher | None, foresight: Foresight | None = None, bounds: Bounds | None = None,
 ) -> None:  # fmt: skip
     """Drive the sweep of ``lease``, new or resumed, until it ends; the runner is prepared.
 
-    ``foresight``: of a new sweep that was planned.
+    ``foresight``: of a new sweep that was planned; ``bounds``: what others have laid down.
     """
     from quintain.fresh import final_rules, fresh_partitions
 
     spec, sweep_id = prepared.spec, lease.sweep
-    slots = slots_on(spec, machine)
+    bounds = bounds or Bounds()
+    slots = slots_on(spec, machine, bounds.slots)
     entries = list(store.entries(sweep_id))
     fresh, warned = fresh_partitions(prepared, store, sweep_id)
     _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
@@ -63,11 +78,11 @@ def search(
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
     strategy = _strategy(prepared, store.header(sweep_id), entries, policy.opening)
     sweep = Sweep(
-        policy, strategy, entries, started_at=time.time(),
+        budgeted(policy, entries), strategy, entries, started_at=time.time(),
         earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
-    driver = Driver(sweep, store, sweep_id, lease, listeners)
+    driver = Driver(sweep, store, sweep_id, lease, listeners, orders=bounds.orders)
     workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits, *mapped(fresh)])
     try:
         driver.poll()
@@ -98,13 +113,15 @@ def _strategy(
     )  # fmt: skip
 
 
-def slots_on(spec: Spec, machine: Machine) -> int:
+def slots_on(spec: Spec, machine: Machine, bound: int | None = None) -> int:
     """Trials at a time on this machine, as asked for and as cores and memory allow.
+
+    ``bound``: no more than so many, where others have their part of the machine.
 
     Raises:
         PlanError: no node has the memory that one trial may take.
     """
-    most = min(asked_slots(spec) or machine.places, machine.places)
+    most = min(asked_slots(spec) or machine.places, machine.places, bound or machine.places)
     asked_mb = spec.resources.memory_limit_mb
     if asked_mb is None:
         return most

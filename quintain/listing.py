@@ -10,13 +10,15 @@ from evaluators.errors import QuintainError
 from search.records import Records, SweepRecord
 from search.view import SweepView, read_view
 
+STYLES = {"failed": "red", "interrupted": "yellow", "running": "green"}
+
 
 def rows(store: Records) -> list[dict[str, Any]]:
     """One object a sweep, newest first; the outer folds of a nested one are parts of it."""
-    return [_row(store, found) for found in store.sweeps() if "outer_of" not in found.header]
+    return [row(store, found) for found in store.sweeps() if "outer_of" not in found.header]
 
 
-def _row(store: Records, found: SweepRecord) -> dict[str, Any]:
+def row(store: Records, found: SweepRecord) -> dict[str, Any]:
     """What the last state entry says; a sweep without one of its own is counted."""
     summary = found.last.get("summary")
     nested = found.header.get("spec", {}).get("evaluate", {}).get("nested")
@@ -46,15 +48,17 @@ def table(found: list[dict[str, Any]]) -> Table:
     shown = Table(box=None, header_style="dim")
     for column in ("sweep", "state", "started (UTC)", "trials", "metric", "estimate", "searched"):
         shown.add_column(column, justify="right" if column == "trials" else "left")
-    for row in found:
-        counts, best = row["trial_counts"], row["best"]
+    for each in found:
+        counts, best = each["trial_counts"], each["best"]
         ended = sum(counts.values()) - counts["cancelled"]
         score = "" if best is None or best["score"] is None else f"{best['score']:.4f}"
-        estimate = "" if row["estimate"] is None else f"{row['estimate']:.4f}"
-        style = {"failed": "red", "interrupted": "yellow", "running": "green"}.get(row["state"], "")
+        estimate = "" if each["estimate"] is None else f"{each['estimate']:.4f}"
+        style = {"failed": "red", "interrupted": "yellow", "running": "green"}.get(
+            each["state"], ""
+        )
         shown.add_row(
-            row["sweep"], Text(row["state"], style), row["created"][:16].replace("T", " "),
-            f"{ended}/{row['budget']}", row["metric"], estimate, Text(score, "dim"),
+            each["sweep"], Text(each["state"], style), each["created"][:16].replace("T", " "),
+            f"{ended}/{each['budget']}", each["metric"], estimate, Text(score, "dim"),
         )  # fmt: skip
     return shown
 

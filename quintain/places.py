@@ -66,16 +66,23 @@ def _begun(spec: Spec, runner: str, address: str | None) -> "Early | None":
     return local
 
 
-def _ray_begun(spec: Spec, address: str | None, modules: tuple[str, ...]) -> "EarlyRay":
+def _ray_begun(
+    spec: Spec, address: str | None, modules: tuple[str, ...], slots: int | None = None
+) -> "EarlyRay":
     from cluster.early import EarlyRay
 
-    return EarlyRay(address, spec.resources.cpus_per_trial, asked_slots(spec), modules)
+    return EarlyRay(address, spec.resources.cpus_per_trial, _most(spec, slots), modules)
 
 
-def _local(spec: Spec) -> "LocalRunner":
+def _local(spec: Spec, slots: int | None = None) -> "LocalRunner":
     from cluster.local import LocalRunner
 
-    return LocalRunner(asked_slots(spec), spec.resources.cpus_per_trial)
+    return LocalRunner(_most(spec, slots), spec.resources.cpus_per_trial)
+
+
+def _most(spec: Spec, slots: int | None) -> int | None:
+    """Trials at a time at most: as asked for, and no more than ``slots``."""
+    return min((most for most in (asked_slots(spec), slots) if most is not None), default=None)
 
 
 class Place:
@@ -83,13 +90,21 @@ class Place:
 
     def __init__(
         self, prepared: "Prepared", runner: str, address: str | None,
-        early: "Early | None" = None,
+        early: "Early | None" = None, slots: int | None = None,
     ) -> None:  # fmt: skip
-        """``early``: what ``begun_early`` has begun; the first block uses it."""
+        """
+        Args:
+            prepared: the sweep.
+            runner: by name, or "auto".
+            address: of a cluster.
+            early: what ``begun_early`` has begun; the first block uses it.
+            slots: trials at a time at most, where others have their part of the machine.
+        """
         if runner not in RUNNERS:
             raise QuintainError(f"no runner is called {runner!r}; there are {', '.join(RUNNERS)}")
         self.prepared = prepared
         self.address = address
+        self.slots = slots
         self._early = early
         self.name = self._named(runner)
         if address is not None and self.name != "ray":
@@ -131,12 +146,12 @@ class Place:
         if self.name == "local":
             from cluster.local import LocalRunner
 
-            return early if isinstance(early, LocalRunner) else _local(spec)
+            return early if isinstance(early, LocalRunner) else _local(spec, self.slots)
         from cluster.early import EarlyRay
 
         if not isinstance(early, EarlyRay):
             modules = libraries(block.estimator for block in spec.model)
-            early = _ray_begun(spec, self.address, modules)
+            early = _ray_begun(spec, self.address, modules, self.slots)
         from cluster.tune_runner import RayRunner  # its imports take as long as Ray's start
 
         return RayRunner(self.address, spec.resources.cpus_per_trial, early)

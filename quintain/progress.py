@@ -123,13 +123,13 @@ class Progress:
         left = 0 if sweep.finals is not None else self._budget - sweep.trials.ended
         plan = self._view.plan
         if plan is not None and left:
-            foreseen, pace = plan.foreseen, sweep.pace
+            foreseen, pace = plan.foreseen, sweep.learning.pace
             if foreseen.trials is not None:
                 left = max(0, min(left, foreseen.trials - sweep.trials.ended))
             middle, most = foreseen.left(left, self._slots, pace.latest(), pace.mix())
             told = f"{duration(middle)} left ({duration(most)} nine times in ten)"
             return f"{passed}, about {told}; planned {duration(foreseen.p50_s)}"
-        seconds = sweep.pace.remaining(left) if left else None
+        seconds = sweep.learning.pace.remaining(left) if left else None
         if seconds is None:
             return passed
         return f"{passed}, about {duration(seconds / self._slots)} left"

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
-from quintain.driving import Watcher, given_up_by_signals, search, slots_on
+from quintain.driving import Bounds, Watcher, given_up_by_signals, search, slots_on
+from quintain.orders import orders_of
 from quintain.places import Early, Place, begun_early
 from quintain.result import Result
 from search.entries import Entry
 from search.errors import RecordsError
 from search.outlook import Foresight
-from search.records import Records
+from search.records import Lease, Records
 from search.spec import read_spec
 from search.view import read_view
 
@@ -102,7 +103,8 @@ def start(
         header = prepared.header(place.name) | {"address": place.address, **(further or {})}
         sweep_id = store.create(prepared.spec.name, header)
         begun(sweep_id)
-        return _sweep(prepared, place, started, store, sweep_id, watcher, data, foresight)
+        with store.acquire(sweep_id) as lease:
+            return _sweep(prepared, place, started, store, lease, watcher, data, foresight)
 
 
 def _foreseen(
@@ -152,24 +154,69 @@ def resume(
                 f"{sweep_id} is a part of another: quintain resume {header['outer_of']}"
             )
         _must_be_resumable(store, sweep_id)
+        heard = store.changes.last(sweep_id)
         spec = spec_of(header)
         prepared = prepare(spec, data, store, header)
         must_be_the_same(sweep_id, header, prepared)
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
-        return _sweep(prepared, place, None, store, sweep_id, watcher, data)
+        with store.acquire(sweep_id) as lease:
+            return _sweep(prepared, place, None, store, lease, watcher, data, heard=heard)
+
+
+def drive(
+    store: Records, lease: Lease, *, runner: str, address: str | None, slots: int | None,
+    heard: int, watcher: Watcher | None,
+) -> Result:  # fmt: skip
+    """A sweep that the service has queued, new or begun before, to its end.
+
+    Args:
+        store: the records.
+        lease: of the sweep.
+        runner: as for ``run``.
+        address: as for ``run``.
+        slots: trials at a time at most.
+        heard: orders up to this change are done with.
+        watcher: shows progress.
+
+    Raises:
+        QuintainError: something that can be mended; what was recorded is kept.
+    """
+    from quintain.prepare import prepare, spec_of
+
+    header = store.header(lease.sweep)
+    begun = "fingerprint" in header
+    prepared = prepare(spec_of(header), None, store, header if begun else None)
+    place = Place(prepared, runner, address, slots=slots)
+    foresight = started = None
+    with ExitStack() as stack:
+        if begun:
+            must_be_the_same(lease.sweep, header, prepared)
+        else:
+            from quintain.least_memory import refuse_too_little
+
+            refuse_too_little(prepared, place.name)
+            if not prepared.spec.evaluate.nested:
+                started = stack.enter_context(place())
+                most = slots_on(prepared.spec, started[1], slots)
+                foresight = _foreseen(place, started[1], most, watcher)
+            settled = {**prepared.header(place.name), "address": place.address}
+            store.settle(lease, {**header, **settled})
+        return _sweep(prepared, place, started, store, lease, watcher, None, foresight, heard)
 
 
 def _sweep(
     prepared: "Prepared", place: Place, started: tuple[Runner, Machine] | None, store: Records,
-    sweep_id: str, watcher: Watcher | None, data: Any, foresight: Foresight | None = None,
+    lease: Lease, watcher: Watcher | None, data: Any, foresight: Foresight | None = None,
+    heard: int = 0,
 ) -> Result:  # fmt: skip
-    """One sweep to its end; a nested one searches its outer folds first."""
+    """The sweep of a lease that beats, to its end; a nested one searches its outer folds first."""
     from quintain.closing import close
     from quintain.locking import register
 
-    with store.acquire(sweep_id) as lease, ExitStack() as stack:
+    sweep_id = lease.sweep
+    with ExitStack() as stack:
         register(store, sweep_id, prepared.division)
         if prepared.spec.evaluate.nested:
             from quintain.nested import search_outer
@@ -181,7 +228,8 @@ def _sweep(
                 store.append(sweep_id, [Entry("state", time.time(), ended)], lease)
                 return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
         runner, machine = started or stack.enter_context(place())
-        search(prepared, runner, machine, store, lease, watcher, foresight)
+        bounds = Bounds(place.slots, orders_of(store, sweep_id, heard))
+        search(prepared, runner, machine, store, lease, watcher, foresight, bounds)
         close(prepared, store, lease)
     return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)
 

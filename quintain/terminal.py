@@ -18,6 +18,10 @@ records_option = click.option(
     "--records", metavar="URL", envvar="QUINTAIN_RECORDS",
     help="Where the records are: a file or a database URL. Default: your user data folder.",
 )  # fmt: skip
+service_option = click.option(
+    "--service", metavar="URL", envvar="QUINTAIN_SERVICE",
+    help="Ask this service instead of a store; QUINTAIN_TOKEN holds your token.",
+)  # fmt: skip
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print exactly one JSON value on standard output."
 )

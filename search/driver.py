@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from search.entries import Entry
-from search.events import Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
+from search.events import BudgetsSet, Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
 from search.node_log import NodeLog
 from search.records import Lease, Records
 from search.sweep import Sweep
@@ -15,7 +15,17 @@ from search.sweep import Sweep
 #: Out-of-fold files of one sweep take at most this many bytes; DESIGN, "Records are the truth".
 OOF_CAP = 1_000_000_000
 
+#: Seconds between two looks at what was ordered from elsewhere.
+HEARD_EVERY_S = 1.0
+
+#: What was ordered since the last call.
+Orders = Callable[[], Iterable[StopAsked | BudgetsSet]]
 Listener = Callable[[Sweep, Iterable[Entry]], None]
+
+
+def no_orders() -> Iterable[StopAsked | BudgetsSet]:
+    """Nobody gives any."""
+    return ()
 
 
 class Driver:
@@ -33,6 +43,7 @@ class Driver:
         lease: Lease,
         listeners: Iterable[Listener] = (),
         clock: Callable[[], float] = time.time,
+        orders: Orders = no_orders,
     ) -> None:
         self.sweep = sweep
         self.sweep_id = sweep_id
@@ -42,6 +53,9 @@ class Driver:
         self._listeners = tuple(listeners)
         self._nodes = NodeLog()
         self._stop_reason: str | None = None
+        self._grace_s = 0.0
+        self._orders = orders
+        self._looked_at = 0.0
         self._oof_folder: Path = records.folder / sweep_id
         self._oof_bytes = sum(file.stat().st_size for file in self._oof_folder.glob("*.oof"))
         self._oof_full = False
@@ -51,9 +65,13 @@ class Driver:
         """Whether the sweep is over."""
         return self.sweep.finished
 
-    def stop(self, reason: str) -> None:
-        """Ask the sweep to stop. Safe in a signal handler: acted on at the next ``poll``."""
-        self._stop_reason = reason
+    def stop(self, reason: str, grace_s: float = 0.0) -> None:
+        """Ask the sweep to stop. Safe in a signal handler: acted on at the next ``poll``.
+
+        ``grace_s``: for so many seconds what runs may still end.
+        """
+        self._grace_s = grace_s if self._stop_reason is None else min(grace_s, self._grace_s)
+        self._stop_reason = self._stop_reason or reason
 
     def warn(self, code: str, message: str, figure: float | None = None) -> None:
         """Record something the user should know."""
@@ -67,9 +85,23 @@ class Driver:
             LeaseError: another driver has taken the sweep over.
         """
         self._lease.check()
+        out = self._hear()
         if self._stop_reason is not None:
-            return self.feed(StopAsked(self.clock(), self._stop_reason))
-        return self.feed(Ticked(self.clock()))
+            return out + self.feed(StopAsked(self.clock(), self._stop_reason, self._grace_s))
+        return out + self.feed(Ticked(self.clock()))
+
+    def _hear(self) -> list[Dispatch | Cancel | Finish]:
+        """Carry out what was ordered from elsewhere since the last look, a second ago."""
+        out: list[Dispatch | Cancel | Finish] = []
+        if self.finished or abs(self.clock() - self._looked_at) < HEARD_EVERY_S:
+            return out
+        self._looked_at = self.clock()
+        for order in self._orders():
+            if isinstance(order, StopAsked):
+                self.stop(order.reason, order.grace_s)
+            else:
+                out += self.feed(order)
+        return out
 
     def feed(self, event: Event) -> list[Dispatch | Cancel | Finish]:
         """One event in; what the runner has to do comes back."""

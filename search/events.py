@@ -156,10 +156,21 @@ class NodesChanged:
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """A person or the service asked to stop."""
+    """A person or the service asked to stop; what runs may end within ``grace_s`` seconds."""
 
     time: float
     reason: str
+    grace_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetsSet:
+    """Other budgets than the spec's from now on; None leaves one as it is."""
+
+    time: float
+    trials: int | None
+    timeout_s: float | None
+    user: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,7 @@ Event = (
     | PackLost
     | NodesChanged
     | StopAsked
+    | BudgetsSet
     | Ticked
 )
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evaluators.types import Outcome, Resources
+from evaluators.types import Failure, Outcome, Resources
 from search.entries import Entry
 from search.events import FoldScored, Item, ItemEnded, Pack, PackReported, PackStarted, Report
 from search.trials import Trial
@@ -84,6 +84,14 @@ class Flights(dict[int, Flight]):
             self.on_board -= len(flight.items)
         return flight
 
+    def homeless(self, largest_mb: float) -> list[Flight]:
+        """Those not begun that need more memory than any worker can have now."""
+        sized = [(flight, flight.pack.limit_mb) for flight in self.values()]
+        return [
+            flight for flight, size in sized
+            if flight.started_at is None and size is not None and size > largest_mb
+        ]  # fmt: skip
+
     def ground(self) -> None:
         """None is under way."""
         self.clear()
@@ -142,3 +150,15 @@ def lost_body(flight: Flight, elapsed_s: float, reached_mb: float) -> dict[str, 
         "start_s": flight.bear_start(),
         "worker": flight.worker,
     }
+
+
+def lost_entry(trial: Trial, now: float, reason: str, guilty: bool) -> Entry:
+    """That an attempt ended without a verdict."""
+    body = {"reason": reason, "guilty": guilty, "alone": trial.alone}
+    body |= {"memory_mb": trial.memory_mb} if trial.memory_mb else {}
+    return Entry("lost", now, body, trial.number, trial.attempt)
+
+
+def failed_body(failure: Failure) -> dict[str, Any]:
+    """What the end of a failed trial has besides."""
+    return {"cause": failure.cause, "reason": failure.reason, "traceback": failure.traceback}

@@ -194,3 +194,8 @@ class Lease:
 def _lost(error: Exception) -> bool:
     """Whether another driver has the sweep now."""
     return isinstance(error, LeaseError)
+
+
+def on_this_machine(holder: Holder) -> bool:
+    """Whether a driver is a process of this machine that still runs, so that its pid is its own."""
+    return holder.machine == _machine() and _started(holder.pid) == holder.pid_started

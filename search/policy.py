@@ -1,10 +1,11 @@
 """What a sweep was told to do: budgets, limits and stop rules, already resolved."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from search.entries import SweepState
+from search.entries import Entry, SweepState
+from search.events import BudgetsSet
 from search.room import Node, Room
 
 #: Workers that may die before their pack, in a row, before the sweep is given up.
@@ -174,6 +175,32 @@ class Standing:
     exhausted: bool
     false_starts: Sequence[str] = ()
     nowhere_s: float = 0.0
+
+
+def with_budgets(policy: Policy, event: BudgetsSet) -> Policy:
+    """The policy with other budgets."""
+    trials, timeout_s = event.trials, event.timeout_s
+    return replace(
+        policy,
+        budget=policy.budget if trials is None else trials,
+        timeout_s=policy.timeout_s if timeout_s is None else timeout_s,
+    )
+
+
+def budgets_entry(event: BudgetsSet) -> Entry:
+    """The same for the record."""
+    body = {"trials": event.trials, "timeout_s": event.timeout_s, "user": event.user}
+    return Entry("budgets", event.time, body)
+
+
+def budgeted(policy: Policy, entries: Iterable[Entry]) -> Policy:
+    """The policy as the changes of its budgets in the record left it."""
+    for entry in entries:
+        if entry.kind == "budgets":
+            body = entry.body
+            told = BudgetsSet(entry.time, body["trials"], body["timeout_s"], body["user"])
+            policy = with_budgets(policy, told)
+    return policy
 
 
 def verdict(policy: Policy, standing: Standing) -> tuple[SweepState, str] | None:

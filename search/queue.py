@@ -28,13 +28,14 @@ class Queue:
         exhausted: the space has no further configuration.
         room: which workers there are.
         opening: trials that wait to be compared, and who of them goes on next.
+        policy: what it hands out by; its budget may be set anew.
     """
 
     def __init__(self, policy: Policy, trials: Trials, learning: Learning) -> None:
         self.exhausted = False
         self.room = policy.room()
         self.packs = 0
-        self._policy = policy
+        self.policy = policy
         self._trials = trials
         self._learning = learning
         waiting = [trial for trial in trials if trial.state == "waiting"]
@@ -71,7 +72,7 @@ class Queue:
         """Ask ahead while workers work: only where fits are short, since advice grows stale."""
         quick = self._learning.pace.remaining(1)
         enough = len(self._waiting) >= self._pack_size(handed_out)
-        if quick is None or quick >= self._policy.pack_s or enough:
+        if quick is None or quick >= self.policy.pack_s or enough:
             return []
         out: list[Record] = []
         self._next(now, out)
@@ -93,7 +94,7 @@ class Queue:
         predicted = self._learning.pace.predict(trial.configuration.model)
         seconds = predicted or 0.0
         most = self._pack_size(handed_out)
-        while predicted is not None and len(chosen) < most and seconds < self._policy.pack_s:
+        while predicted is not None and len(chosen) < most and seconds < self.policy.pack_s:
             another = None if chosen[-1].alone else self._another(now, out, size)
             if another is None:
                 break
@@ -108,7 +109,7 @@ class Queue:
         """The first trial for which there is room, and its memory class; ``out`` takes records."""
         if not self._waiting:
             self._next(now, out)
-        patient = self._passed < PATIENCE * self._policy.slots
+        patient = self._passed < PATIENCE * self.policy.slots
         refused: list[float] = []
         for number in list(self._waiting) if patient else list(self._waiting)[:1]:
             needed = self._class_of(self._trials[number])
@@ -119,7 +120,7 @@ class Queue:
             if needed == self.room.base:
                 return None
             refused.append(needed)
-        few = patient and 0 < len(self._waiting) < self._policy.slots
+        few = patient and 0 < len(self._waiting) < self.policy.slots
         if few and self.room.has_room(0.0) and self._next(now, out):
             return self._placed(self._waiting[-1], ahead)  # of another model it may be smaller
         return None
@@ -147,13 +148,13 @@ class Queue:
 
     def _pack_size(self, handed_out: int) -> int:
         """Configurations in a pack at most: the rest of the budget is shared by all slots."""
-        policy = self._policy
+        policy = self.policy
         left = policy.budget - self._trials.ended - handed_out
         return max(1, min(policy.pack_items, ceil(left / policy.slots)))
 
     def _bar(self, trial: Trial) -> Bar | None:
         """What ends a trial before its last fold."""
-        race = self._policy.race
+        race = self.policy.race
         if race is not None and self.opening.pauses(trial):
             return Bar.pausing(race)
         return self._learning.bar(trial.configuration.model)
@@ -171,7 +172,7 @@ class Queue:
     def _ask(self, now: float) -> Record | None:
         """One more configuration from the strategy, if budget, order and space allow it."""
         trials = self._trials
-        if self.exhausted or trials.ended + trials.live >= self._policy.budget:
+        if self.exhausted or trials.ended + trials.live >= self.policy.budget:
             return None
         if self._learning.must_wait():
             return None

@@ -14,7 +14,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -24,77 +24,18 @@ from search import bodies
 from search.entries import Entry, SweepState
 from search.errors import RecordsError, UnknownSweepError
 from search.lease import Holder, Lease
+from search.record_types import HoldoutRecord, LookRecord, SweepRecord
 
 if TYPE_CHECKING:  # SQLAlchemy costs 0.4 s: paid at the first open, not by `quintain --help`
     from sqlalchemy import Row
 
+    from search.changes import Changes
     from search.location import Location
     from search.store import Store
+    from search.submissions import Submissions
+    from search.users import Users
 
 __all__ = ["Holder", "HoldoutRecord", "Lease", "LookRecord", "Records", "SweepRecord"]
-
-
-@dataclass(frozen=True, slots=True)
-class SweepRecord:
-    """One sweep as a list shows it.
-
-    Attributes:
-        created: seconds since the epoch, by the store's clock.
-        header: what stood when it was created: spec, metric, data, machine.
-        state: as recorded, or "interrupted" where it should run and no driver is alive.
-        last: body of the last "state" entry, empty before the first.
-        driver: who drives it now, None if nobody does.
-    """
-
-    id: str
-    name: str
-    serial: int
-    created: float
-    header: Mapping[str, Any]
-    state: SweepState
-    last: Mapping[str, Any]
-    driver: Holder | None
-
-
-@dataclass(frozen=True, slots=True)
-class HoldoutRecord:
-    """Rows that are locked away from every sweep of the store.
-
-    Attributes:
-        digest: of the rows' identities.
-        names: digest of the source table's column names.
-        rows: how many.
-        identities: of the rows, sorted, eight bytes each.
-        sweep: the first that locked them.
-        time: when, in seconds since the epoch.
-    """
-
-    digest: str
-    names: str
-    rows: int
-    identities: bytes
-    sweep: str
-    time: float
-
-
-@dataclass(frozen=True, slots=True)
-class LookRecord:
-    """One look at locked rows.
-
-    Attributes:
-        seq: rises from look to look of the store; 0 before it is recorded.
-        holdout: digest of the rows.
-        time: when, in seconds since the epoch.
-        body: who, why, which model, what was answered.
-        outputs: the model's outputs on the rows, in the order of their sorted identities.
-    """
-
-    seq: int
-    holdout: str
-    sweep: str
-    time: float
-    body: Mapping[str, Any]
-    outputs: bytes
 
 
 class Records:
@@ -152,6 +93,27 @@ class Records:
     ) -> None:
         self.close()
 
+    @cached_property
+    def submissions(self) -> "Submissions":
+        """What the service was asked for."""
+        from search.submissions import Submissions
+
+        return Submissions(self._store.database)
+
+    @cached_property
+    def changes(self) -> "Changes":
+        """Who changed what."""
+        from search.changes import Changes
+
+        return Changes(self._store.database)
+
+    @cached_property
+    def users(self) -> "Users":
+        """Who may use the service."""
+        from search.users import Users
+
+        return Users(self._store.database)
+
     def create(self, name: str, header: Mapping[str, Any]) -> str:
         """Record a new sweep; its id is the name and the next free serial: ``adult-income-7``.
 
@@ -189,11 +151,23 @@ class Records:
 
     def entries(self, sweep: str) -> list[Entry]:
         """Every entry of a sweep, in the order they were appended."""
+        return [entry for _, entry in self.entries_after(sweep, 0)]
+
+    def entries_after(self, sweep: str, seq: int, most: int = -1) -> list[tuple[int, Entry]]:
+        """Entries after the one numbered ``seq``, with their numbers; ``most`` of them, or all."""
         return [
-            Entry(row.kind, row.time, bodies.read(row.body), row.trial, row.attempt, row.rung,
-                  row.fold)
-            for row in self._store.select_entries(sweep)
+            (row.seq, Entry(row.kind, row.time, bodies.read(row.body), row.trial, row.attempt,
+                            row.rung, row.fold))
+            for row in self._store.select_entries(sweep, seq, most)
         ]  # fmt: skip
+
+    def settle(self, lease: Lease, header: Mapping[str, Any]) -> None:
+        """Replace the header that a sweep was queued with, before its first entry.
+
+        Raises:
+            LeaseError: the lease holds no longer.
+        """
+        self._store.settle(lease.sweep, lease.token, bodies.written(header))
 
     def sweeps(self) -> list[SweepRecord]:
         """Every sweep, newest first. No sweep's entries are gone through."""
@@ -234,13 +208,15 @@ class Records:
             return latest[starts[0]]
         raise self._unknown(text, [latest[name] for name in starts])
 
-    def acquire(self, sweep: str) -> Lease:
+    def acquire(self, sweep: str, launch: str | None = None) -> Lease:
         """The right to drive a sweep. See ``search.lease`` for when a driver counts as alive.
+
+        ``launch``: for which the service has started this driver.
 
         Raises:
             LeaseError: another driver is alive: who, since when, what to do.
         """
-        return Lease(sweep, self._store.take(sweep), self._store)
+        return Lease(sweep, self._store.take(sweep, launch), self._store)
 
     def draw_partition(self, table: str, sweep: str, role: str) -> int:
         """A 32-bit seed for folds that no sweep of this store has seen on the source ``table``.

@@ -16,7 +16,18 @@ from search.entries import BUDGETED
 from search.errors import LeaseError, UnknownSweepError
 from search.lease import Holder, this_process
 from search.location import Location
-from search.tables import entries, holdouts, leases, looks, meta, partitions, sources, sweeps
+from search.tables import (
+    deleted,
+    entries,
+    holdouts,
+    leases,
+    looks,
+    meta,
+    partitions,
+    sources,
+    submissions,
+    sweeps,
+)
 
 # the two statements of every event, built once: building costs as much as running them
 _APPEND = sa.insert(entries)
@@ -32,6 +43,11 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def database(self) -> Database:
+        """What is under it, for the statements of the service."""
+        return self._database
 
     @classmethod
     def open(cls, location: Location, create: bool) -> "Store | None":
@@ -72,12 +88,7 @@ class Store:
     def insert_sweep(self, name: str, body: str) -> str:
         """A new sweep of that name; its id is the name and the next serial, 1 at first."""
         with self._database.writing() as connection:
-            _alone(connection)
-            last = sa.select(sa.func.max(sweeps.c.serial)).where(sweeps.c.name == name)
-            serial = (connection.execute(last).scalar() or 0) + 1
-            row = {"id": f"{name}-{serial}", "name": name, "serial": serial, "body": body}
-            connection.execute(sa.insert(sweeps).values(created=now(connection), **row))
-        return f"{name}-{serial}"
+            return new_sweep(connection, name, body)
 
     def insert_entries(
         self, sweep: str, rows: Sequence[Mapping[str, Any]], token: str | None
@@ -91,10 +102,13 @@ class Store:
             if rows:
                 connection.execute(_APPEND, [{"sweep": sweep, **row} for row in rows])
 
-    def select_entries(self, sweep: str) -> Sequence[sa.Row[Any]]:
-        """All entries of a sweep in the order they were appended."""
-        columns = [column for column in entries.c if column.name not in ("seq", "sweep")]
-        query = sa.select(*columns).where(entries.c.sweep == sweep).order_by(entries.c.seq)
+    def select_entries(self, sweep: str, after: int = 0, most: int = -1) -> Sequence[sa.Row[Any]]:
+        """Entries of a sweep in the order they were appended, from the one numbered ``after`` on.
+
+        ``most``: how many of them; all of them where it is negative.
+        """
+        query = sa.select(entries).where(entries.c.sweep == sweep, entries.c.seq > after)
+        query = query.order_by(entries.c.seq).limit(most if most >= 0 else None)
         with self._database.reading() as connection:
             self._check_sweep(connection, sweep)
             return connection.execute(query).all()
@@ -126,22 +140,29 @@ class Store:
         with self._database.reading() as connection:
             return [(row.id, row.name) for row in connection.execute(query)]
 
-    def take(self, sweep: str) -> str:
+    def settle(self, sweep: str, token: str, body: str) -> None:
+        """The header of a sweep that was queued, once what it names has been read."""
+        with self._database.writing() as connection:
+            _beat(connection, sweep, token)
+            connection.execute(sa.update(sweeps).where(sweeps.c.id == sweep).values(body=body))
+
+    def take(self, sweep: str, launch: str | None = None) -> str:
         """A lease on ``sweep`` for this process: its token.
 
+        ``launch``: for which the service has started it.
+
         Raises:
-            LeaseError: another driver is alive.
+            LeaseError: another driver is alive, or the service has launched another meanwhile.
         """
         with self._database.writing() as connection:
             self._check_sweep(connection, sweep, lock=True)
-            moment = now(connection)
-            row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
-            if row is not None:
-                holder = Holder(**row._mapping)
-                if holder.alive(moment):
-                    raise LeaseError(_refusal(holder, moment))
-                connection.execute(sa.delete(leases).where(leases.c.sweep == sweep))
-            taken = this_process(sweep, moment)
+            if launch is not None:
+                asked = sa.select(submissions.c.launch).where(submissions.c.sweep == sweep)
+                if connection.execute(asked).scalar() != launch:
+                    raise LeaseError(f"sweep {sweep} is no longer this driver's to take")
+            undriven(connection, sweep)
+            connection.execute(sa.delete(leases).where(leases.c.sweep == sweep))
+            taken = this_process(sweep, now(connection))
             connection.execute(sa.insert(leases).values(**asdict(taken)))
         return taken.token
 
@@ -162,7 +183,7 @@ class Store:
         mine = of.where(partitions.c.sweep == sweep, partitions.c.role == role)
         headers = sa.select(sweeps.c.body).where(_on(data))
         with self._database.writing() as connection:
-            _alone(connection)
+            alone(connection)
             drawn: int | None = connection.execute(mine).scalar()
             if drawn is not None:
                 return drawn
@@ -192,7 +213,7 @@ class Store:
         """Rows locked away, unless these very rows are locked already."""
         known = sa.select(holdouts.c.digest).where(holdouts.c.digest == row["digest"])
         with self._database.writing() as connection:
-            _alone(connection)
+            alone(connection)
             if connection.execute(known).first() is None:
                 connection.execute(sa.insert(holdouts).values(time=now(connection), **row))
 
@@ -212,7 +233,7 @@ class Store:
         """A look, unless one was taken after the one numbered ``after``: then False."""
         last = sa.select(sa.func.max(looks.c.seq)).join(holdouts).where(holdouts.c.columns == names)
         with self._database.writing() as connection:
-            _alone(connection)
+            alone(connection)
             if (connection.execute(last).scalar() or 0) != after:
                 return False
             connection.execute(sa.insert(looks).values(**row))
@@ -222,7 +243,7 @@ class Store:
         """The rows of a source table, unless they are known."""
         known = sa.select(sources.c.digest).where(sources.c.digest == digest)
         with self._database.writing() as connection:
-            _alone(connection)
+            alone(connection)
             if connection.execute(known).first() is None:
                 row = {"digest": digest, "identities": identities}
                 connection.execute(sa.insert(sources).values(**row))
@@ -243,7 +264,26 @@ class Store:
             raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
 
 
-def _alone(connection: sa.Connection) -> None:
+def undriven(connection: sa.Connection, sweep: str) -> None:
+    """Raise LeaseError if a driver of the sweep is alive; in a transaction."""
+    row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
+    moment = now(connection)
+    if row is not None and Holder(**row._mapping).alive(moment):
+        raise LeaseError(_refusal(Holder(**row._mapping), moment))
+
+
+def new_sweep(connection: sa.Connection, name: str, body: str) -> str:
+    """A sweep with the next serial of its name, which no sweep had before; in a transaction."""
+    alone(connection)
+    last = sa.select(sa.func.max(sweeps.c.serial)).where(sweeps.c.name == name)
+    gone = sa.select(sa.func.max(deleted.c.serial)).where(deleted.c.name == name)
+    serial = max(connection.execute(query).scalar() or 0 for query in (last, gone)) + 1
+    row = {"id": f"{name}-{serial}", "name": name, "serial": serial, "body": body}
+    connection.execute(sa.insert(sweeps).values(created=now(connection), **row))
+    return f"{name}-{serial}"
+
+
+def alone(connection: sa.Connection) -> None:
     """PostgreSQL: one such transaction at a time (SQLite's write lock does the same)."""
     connection.execute(sa.select(meta.c.version).with_for_update())
 

@@ -10,8 +10,10 @@ from math import inf
 from typing import Any
 
 from evaluators.types import Failure
+from search import flights
 from search.entries import Entry, SweepState
 from search.events import (
+    BudgetsSet,
     Cancel,
     Dispatch,
     Event,
@@ -28,20 +30,12 @@ from search.events import (
     WorkerIdled,
 )
 from search.finals import Finals
-from search.flights import (
-    Flight,
-    Flights,
-    ended_body,
-    fold_entry,
-    lost_body,
-    paused_end,
-    paused_entry,
-)  # fmt: skip
+from search.flights import Flight, Flights
 from search.learning import Learning
 from search.losses import judged
-from search.packing import Pace
-from search.policy import Policy, Standing, verdict
+from search.policy import Policy, Standing, budgets_entry, verdict, with_budgets
 from search.queue import Queue
+from search.stopping import Stopping, asked
 from search.strategy import Strategy
 from search.trials import Trial, Trials
 
@@ -72,6 +66,7 @@ class Sweep:
         self._flights = Flights()
         self._false_starts: list[str] = []
         self._nowhere_since: float | None = None
+        self._stopping: Stopping | None = None
         self.learning.relearn(entries)
         self.finals = Finals.from_entries(entries, policy, self.queue)
 
@@ -79,11 +74,6 @@ class Sweep:
     def best(self) -> Trial | None:
         """The incumbent."""
         return self.learning.best
-
-    @property
-    def pace(self) -> Pace:
-        """How long trials take, by model."""
-        return self.learning.pace
 
     @property
     def finished(self) -> bool:
@@ -94,8 +84,26 @@ class Sweep:
         """The one door. After the sweep has finished every event is ignored."""
         if self.finished:
             return []
-        if isinstance(event, StopAsked):
-            return self._finish("stopped", event.reason, event.time)
+        if isinstance(event, StopAsked) or self._stopping is not None:
+            return self._stopped(event)
+        if isinstance(event, BudgetsSet):
+            self.policy = self.queue.policy = with_budgets(self.policy, event)
+            return [Record(budgets_entry(event))]
+        return self._handled(event)
+
+    def _stopped(self, event: Event) -> list[Instruction]:
+        """An event since a stop was asked for."""
+        stopping, out = asked(self._stopping, event)
+        self._stopping = stopping
+        if not isinstance(event, StopAsked | SlotFreed | WorkerIdled | BudgetsSet):
+            out += self._handled(event)
+        flying = self._flights if self.finals is None else self.finals.flights
+        if not self.finished and (not flying or event.time >= stopping.until):
+            out += self._finish("stopped", stopping.reason, event.time)
+        return out
+
+    def _handled(self, event: Event) -> list[Instruction]:
+        """An event of the search or of the finalists."""
         moved = self._moved(event) if isinstance(event, NodesChanged) else []
         if self.finals is not None:
             return [*moved, *self._compared(self.finals, event)]
@@ -108,14 +116,12 @@ class Sweep:
         since = self._nowhere_since
         self._nowhere_since = (event.time if since is None else since) if room.nowhere else None
         out: list[Instruction] = []
-        for number, flight in list(self._flights.items()):
-            size = flight.pack.limit_mb
-            if flight.started_at is None and size is not None and size > room.largest:
-                self._flights.land(number)
-                room.leave(flight.pack.memory_mb, died=True)
-                said = f"no node is left that has {size:.0f} MB for it"
-                out += [self._again(t, event.time, said, False) for t in self._unfinished(flight)]
-                out.append(Cancel(number))
+        for flight in self._flights.homeless(room.largest):
+            self._flights.land(flight.pack.number)
+            room.leave(flight.pack.memory_mb, died=True)
+            said = f"no node is left that has {flight.pack.limit_mb:.0f} MB for it"
+            out += [self._again(t, event.time, said, False) for t in self._unfinished(flight)]
+            out.append(Cancel(flight.pack.number))
         return out
 
     def _searched(self, event: Event) -> list[Instruction]:
@@ -135,7 +141,9 @@ class Sweep:
         if self.learning.at_boundary(self.queue.exhausted):
             self.learning.learn()
         fallen = self.queue.opening.below(self.trials, self.learning.bar)
-        out += [self._end(trial, event.time, paused_end(trial), None, None) for trial in fallen]
+        out += [
+            self._end(trial, event.time, flights.paused_end(trial), None, None) for trial in fallen
+        ]
         over = verdict(self.policy, self.standing(event.time))
         if over and over[0] == "completed" and self.policy.finals and self.best:
             out += self._begin_finals(over[1], event.time)
@@ -177,8 +185,6 @@ class Sweep:
             nowhere_s=0.0 if self._nowhere_since is None else now - self._nowhere_since,
         )
 
-    # -- what to run next -------------------------------------------------------------------
-
     def _next_pack(self, event: SlotFreed) -> list[Instruction]:
         """The next pack, if there is room for one."""
         asked, pack = self.queue.next_pack(event.time, self._flights.on_board, ahead=event.ahead)
@@ -206,7 +212,7 @@ class Sweep:
             return []
         flight.heard(event.report)
         out: list[Instruction] = [
-            Record(fold_entry(scored, event.time)) for scored in event.report.folds
+            Record(flights.fold_entry(scored, event.time)) for scored in event.report.folds
         ]
         for item in event.report.ended:
             out += self._item_ended(flight, item, event)
@@ -230,9 +236,9 @@ class Sweep:
         if outcome.given_up == 0 and flight.pauses(trial.number):
             self.trials.pause(trial, outcome.path, outcome.resources)
             self.queue.opening.looked_at(trial)
-            return [Record(paused_entry(flight, item, event))]
+            return [Record(flights.paused_entry(flight, item, event))]
         outcome = replace(outcome, resources=trial.costs(outcome.resources))
-        body = ended_body(flight, outcome, event)
+        body = flights.ended_body(flight, outcome, event)
         if failure is None:
             trial.scored(outcome, self.policy)
             body["infeasible"] = trial.infeasible or None
@@ -269,7 +275,7 @@ class Sweep:
             if event.loss == "memory":
                 self._grown(trial, flight)
             return self._again(trial, event.time, event.detail, True)
-        body = lost_body(flight, elapsed, event.reached_mb)
+        body = flights.lost_body(flight, elapsed, event.reached_mb)
         return self._end(trial, event.time, body, failure, None)
 
     def _grown(self, trial: Trial, flight: Flight) -> bool:
@@ -290,9 +296,7 @@ class Sweep:
 
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
         """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
-        body = {"reason": reason, "guilty": guilty, "alone": trial.alone}
-        body |= {"memory_mb": trial.memory_mb} if trial.memory_mb else {}
-        entry = Entry("lost", now, body, trial.number, trial.attempt)
+        entry = flights.lost_entry(trial, now, reason, guilty)
         if trial.state == "running":
             self.trials.move(trial, "waiting")
         trial.attempt += 1
@@ -316,11 +320,7 @@ class Sweep:
             trial.cause = failure.cause
             if failure.cause == "out_of_memory":  # or all others of its model would run out too
                 self.learning.ran_out(trial, body)
-            body |= {
-                "cause": failure.cause,
-                "reason": failure.reason,
-                "traceback": failure.traceback,
-            }
+            body |= flights.failed_body(failure)
         self.learning.ended(trial)
         body["state"] = trial.state
         rung = trial.given_up if trial.given_up is not None and given_up else len(trial.path) or -1

@@ -5,6 +5,7 @@ so that every database takes every text a user's data can hold. Times are second
 
 History, newest first; a change of any table is a new version with its step in ``STEPS``:
 
+3   submissions, users, changes, deleted: what the service was asked for, by whom
 2   partitions, holdouts, looks: what may never be drawn, trained on or looked at twice; sources:
     which rows a table had
 1   meta, sweeps, entries, leases
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from search.errors import RecordsError
 
 #: The version this program writes.
-VERSION = 2
+VERSION = 3
 
 _tables = sa.MetaData()
 
@@ -128,14 +129,73 @@ sources = sa.Table(
     sa.Column("identities", sa.LargeBinary, nullable=False),  # sorted, as search.ledger packs them
 )
 
+#: Sweeps that were handed to the service; what it does with each of them.
+submissions = sa.Table(
+    "submissions",
+    _tables,
+    sa.Column("sweep", sa.Text, sa.ForeignKey("sweeps.id"), primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("submitted", sa.Double, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # waiting, launched, ended
+    sa.Column("launch", sa.Text),  # names the one driver that may take the sweep
+    sa.Column("launched", sa.Double),
+    sa.Column("heard", sa.BigInteger, nullable=False),  # orders up to this change are done with
+    sa.Column("deaths", sa.Integer, nullable=False),  # of drivers in a row that ended no trial
+    sa.Column("trials", sa.Integer, nullable=False),  # that had ended when a driver died last
+    sa.Column("key", sa.Text),  # the client's, under which it may ask again
+    sa.Column("digest", sa.Text, nullable=False),  # of what was asked for under the key
+    sa.Column("secret", sa.Text),  # digest of the token its driver posts with
+    sa.UniqueConstraint("user", "key"),
+    sa.Index("submissions_by_state", "state"),
+)
+
+#: Who may use the service; a token is kept as its digest.
+users = sa.Table(
+    "users",
+    _tables,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),  # read, submit, admin
+    sa.Column("digest", sa.Text, nullable=False, unique=True),
+    sa.Column("created", sa.Double, nullable=False),
+)
+
+#: Who changed what and when; a driver finds its orders here. Rows outlive their sweep.
+changes = sa.Table(
+    "changes",
+    _tables,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("time", sa.Double, nullable=False),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("sweep", sa.Text, nullable=False),  # empty where it is of none
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("changes_of_sweep", "sweep", "seq"),
+    sqlite_autoincrement=True,
+)
+
+#: Serials that are never given again: what was drawn or looked at under an id stays under it.
+deleted = sa.Table(
+    "deleted",
+    _tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("serial", sa.Integer, nullable=False),
+)
+
 
 def _to_2(connection: sa.Connection) -> None:
     for table in (partitions, holdouts, looks, sources):
         table.create(connection)
 
 
+def _to_3(connection: sa.Connection) -> None:
+    for table in (submissions, users, changes, deleted):
+        table.create(connection)
+
+
 #: From the version that is the key to the next one.
-STEPS: Mapping[int, Callable[[sa.Connection], None]] = {1: _to_2}
+STEPS: Mapping[int, Callable[[sa.Connection], None]] = {1: _to_2, 2: _to_3}
 
 #: Any fixed number: whoever creates or upgrades a PostgreSQL store holds the lock of this key.
 _MIGRATING = 0x7175696E

@@ -49,7 +49,7 @@ def main():
     policy = Policy(5, "roc_auc", "maximize", stop=StopRules(failed=100))
     strategy = make_strategy("grid", space, direction="maximize", trials=5, seed=0)
     sweep = Sweep(policy, strategy, started_at=time.time())
-    sweep.pace.learn("hog", 0.001)  # so that all five travel in one pack
+    sweep.learning.pace.learn("hog", 0.001)  # so that all five travel in one pack
     runner = RayRunner()
     runner.prepare()
     with Records.open(sys.argv[1]) as store:

@@ -107,7 +107,7 @@ def run_grid(runner, workload, space, *, pace_s=None, slots=2, budget=100):
     strategy = make_strategy("grid", space, direction="maximize", trials=budget, seed=0)
     sweep = Sweep(policy, strategy, started_at=0.0 if clock else time.time())
     if pace_s is not None:
-        sweep.pace.learn("faulty", pace_s)
+        sweep.learning.pace.learn("faulty", pace_s)
     with Records.open() as store:
         sweep_id = store.create("runner", {"metric": "roc_auc"})
         with store.acquire(sweep_id) as lease:

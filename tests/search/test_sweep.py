@@ -129,7 +129,7 @@ def test_a_guilty_item_of_a_pack_costs_the_others_nothing(store, loss, cause):
     chosen = policy(16, stop=StopRules(failed=16))
     clock = VirtualClock()
     sweep = Sweep(chosen, strategy(), started_at=0.0)
-    sweep.pace.learn("m", 0.01)
+    sweep.learning.pace.learn("m", 0.01)
     sweep_id = store.create("pack", {"metric": "score"})
     with store.acquire(sweep_id) as lease:
         driver = Driver(sweep, store, sweep_id, lease, clock=clock)
@@ -154,7 +154,7 @@ def test_a_spent_worker_gives_back_what_it_left(store):
 
     clock = VirtualClock()
     sweep = Sweep(policy(8, stop=StopRules(failed=8)), strategy(), started_at=0.0)
-    sweep.pace.learn("m", 0.01)
+    sweep.learning.pace.learn("m", 0.01)
     sweep_id = store.create("spent", {"metric": "score"})
     with store.acquire(sweep_id) as lease:
         driver = Driver(sweep, store, sweep_id, lease, clock=clock)
@@ -410,15 +410,15 @@ def test_a_worker_lost_before_it_began_survives_a_resume():
 def test_short_fits_travel_in_packs_and_long_ones_alone():
     """About a second of predicted work makes a pack; the end of the budget is shared by slots."""
     sweep = Sweep(policy(100, slots=2), strategy(), started_at=0.0)
-    sweep.pace.learn("m", 0.25)
+    sweep.learning.pace.learn("m", 0.25)
     packs = [i.pack for i in sweep.handle(SlotFreed(0.0)) if isinstance(i, Dispatch)]
     assert len(packs[0].items) == 4
     slow = Sweep(policy(100), strategy(), started_at=0.0)
-    slow.pace.learn("m", 5.0)
+    slow.learning.pace.learn("m", 5.0)
     packs = [i.pack for i in slow.handle(SlotFreed(0.0)) if isinstance(i, Dispatch)]
     assert len(packs[0].items) == 1
     last = Sweep(policy(6, slots=3), strategy(), started_at=0.0)
-    last.pace.learn("m", 0.001)
+    last.learning.pace.learn("m", 0.001)
     packs = [i.pack for i in last.handle(SlotFreed(0.0)) if isinstance(i, Dispatch)]
     assert len(packs[0].items) == 2
 
@@ -442,7 +442,7 @@ def test_a_workers_start_is_the_first_trials_and_not_queueing():
 def test_in_a_pack_of_several_one_bears_the_start():
     """The seconds of a start are not told twice."""
     sweep = Sweep(policy(10, slots=1), strategy())
-    sweep.pace.learn("m", 0.001)
+    sweep.learning.pace.learn("m", 0.001)
     (pack,) = [t.pack for t in sweep.handle(SlotFreed(0.0)) if isinstance(t, Dispatch)]
     sweep.handle(PackStarted(1.0, pack.number, "w"))
     ended = [ItemEnded(item.trial, item.attempt, scored(0.5)) for item in pack.items]

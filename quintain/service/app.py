@@ -1,0 +1,121 @@
+"""The service as an ASGI application, and as a process."""
+
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quintain.service import errors, routes_state, routes_sweeps, routes_watch
+from quintain.service.keeper import Keeper
+from quintain.service.launching import Drivers
+from quintain.service.settings import ServiceError, Settings, refuse_unsafe
+from quintain.service.shown import Shown
+from quintain.service.state import State
+from search.records import Records
+
+#: Bytes of a request's body at most; a spec is a few thousand.
+BODY_BYTES = 2_000_000
+
+
+def create_app(settings: Settings, records: Records) -> FastAPI:
+    """The application; its queue moves from start-up to shutdown."""
+    drivers = Drivers(settings.records, records.folder, settings.slots)
+    keeper = Keeper(records, drivers, settings.max_sweeps)
+    state = State(settings, records, keeper, Shown(records))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        keeper.start()
+        yield
+        keeper.close()
+
+    app = FastAPI(
+        title="Quintain", version=version("quintain"), lifespan=lifespan,
+        description="Sweeps: submit, watch, stop, resume.",
+        docs_url=None, redoc_url=None,  # both load scripts from other people's servers
+    )  # fmt: skip
+    app.state.service = state
+    errors.register(app)
+    for module in (routes_sweeps, routes_watch, routes_state):
+        app.include_router(module.routes)
+    app.add_middleware(Counted, state=state)
+    return app
+
+
+class Counted:
+    """Refuses bodies that are too large, numbers each request, and counts what was answered."""
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        taken = 0
+
+        async def limited() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > BODY_BYTES:
+                raise HTTPException(413, f"a request holds {BODY_BYTES} bytes at most")
+            return message
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "none")
+                state, method = self._state, scope["method"]
+                state.requests[(method, route, message["status"])] += 1
+                state.seconds[(method, route)] += time.perf_counter() - began
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", secrets.token_hex(8).encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        await self._app(scope, limited, counted)
+
+
+def serve(settings: Settings) -> None:
+    """Run until Ctrl-C or SIGTERM. Drivers go on without it, and the next one finds them.
+
+    Raises:
+        ServiceError: it would not be safe, or the port is taken.
+        RecordsError: the store cannot be opened.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    with Records.open(settings.records) as records:
+        users = len(records.users.all())
+        refuse_unsafe(settings, users)
+        certificate, key = settings.tls or (None, None)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(settings, records), host=settings.host, port=settings.port,
+                log_level="warning", ssl_certfile=certificate, ssl_keyfile=key,
+                proxy_headers=False, timeout_graceful_shutdown=3, server_header=False,
+            )
+        )  # fmt: skip
+        whose = f"{users} users" if users else "this machine alone, no token"
+        logging.getLogger("quintain.service").info(
+            "%s for %s, at most %d sweeps at a time with %d trials each; records: %s",
+            settings.url, whose, settings.max_sweeps, settings.slots, records.place,
+        )  # fmt: skip
+        try:
+            server.run()
+        except SystemExit as error:
+            raise ServiceError(
+                f"port {settings.port} of {settings.host} cannot be opened: is a service running "
+                "there already? --port names another"
+            ) from error

@@ -1,0 +1,59 @@
+"""One driver of the service: ``python -m quintain.service.drive SWEEP LAUNCH [SLOTS]``.
+
+It takes the sweep's lease under the name of its launch, so that of two drivers that were started
+for one sweep only the last does anything. The store is named by the environment.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+from evaluators.errors import QuintainError
+from search.entries import Entry
+from search.errors import LeaseError, RecordsError
+from search.records import Lease, Records
+
+#: Exit codes: the sweep is over (however it ended), or is another's; anything else is a death.
+OVER, ANOTHERS = 0, 3
+
+
+def main(sweep: str, launch: str, slots: int | None) -> int:
+    """Drive ``sweep`` to its end; the exit code."""
+    from quintain.sweeps import default_watcher, drive
+
+    with Records.open(create=False) as store:
+        submission = store.submissions.get(sweep)
+        try:
+            lease = store.acquire(sweep, launch)
+        except LeaseError as error:
+            print(f"not driven: {error}", file=sys.stderr)
+            return ANOTHERS
+        with lease:
+            heard = 0 if submission is None else submission.heard
+            try:
+                drive(
+                    store, lease, runner="local", address=None, slots=slots, heard=heard,
+                    watcher=default_watcher(),
+                )  # fmt: skip
+            except RecordsError:
+                raise  # the store cannot be used now: the service tries again
+            except QuintainError as error:
+                _failed(store, lease, error)
+    return OVER
+
+
+def _failed(store: Records, lease: Lease, error: QuintainError) -> None:
+    """What a person has to mend ends the sweep; trying again would not help."""
+    print(f"error: {error}", file=sys.stderr)
+    body = {"state": "failed", "reason": str(error)}
+    store.append(lease.sweep, [Entry("state", time.time(), body)], lease)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        code = main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None)
+        sys.exit(code)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)  # ended by a signal, and seen to be

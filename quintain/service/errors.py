@@ -1,0 +1,108 @@
+"""One shape for every error: ``{"error": {"code", "message", "problems"}}`` with its status."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from evaluators.errors import QuintainError
+from search.errors import LeaseError, RecordsError, SpecError, UnknownSweepError
+from search.submissions import KeyUsedError
+
+log = logging.getLogger("quintain.service")
+
+
+class ErrorBody(BaseModel):
+    """What went wrong and what to do."""
+
+    code: str = Field(description="a word for programs")
+    message: str = Field(description="one sentence for people, with the way out")
+    problems: list[str] = Field(default=[], description="each mistake with its place")
+
+
+class ErrorAnswer(BaseModel):
+    """The answer to a request that was refused."""
+
+    error: ErrorBody
+
+
+class RefusedError(QuintainError):
+    """A request that cannot be granted, with its status and its word for programs."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status, self.code, self.message = status, code, message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+#: By the first class that fits.
+_STATUS: tuple[tuple[type[QuintainError], int, str], ...] = (
+    (SpecError, 422, "bad_spec"),
+    (UnknownSweepError, 404, "unknown_sweep"),
+    (LeaseError, 409, "driver_alive"),
+    (KeyUsedError, 409, "key_used"),
+    (RecordsError, 503, "records_unavailable"),
+    (QuintainError, 422, "refused"),
+)
+
+#: Words for what the framework itself refuses.
+_CODES = {
+    400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large",
+    415: "bad_content_type",
+}  # fmt: skip
+
+#: For the OpenAPI document: what any route may answer.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 405, 409, 413, 422, 503)
+}
+
+#: For routes whose good answer is no JSON.
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+
+def answer(
+    status: int, code: str, message: str, problems: Sequence[str] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:  # fmt: skip
+    """The one shape."""
+    body = {"error": {"code": code, "message": message, "problems": list(problems)}}
+    return JSONResponse(body, status, headers)
+
+
+def register(app: FastAPI) -> None:
+    """Every way in which a request can fail ends in the one shape."""
+
+    @app.exception_handler(QuintainError)
+    def mendable(_request: Request, error: QuintainError) -> JSONResponse:
+        if isinstance(error, RefusedError):
+            headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+            return answer(error.status, error.code, error.message, headers=headers)
+        problems = error.problems if isinstance(error, SpecError) else ()
+        message = "the spec cannot run" if problems else str(error)
+        status, code = next((s, c) for kind, s, c in _STATUS if isinstance(error, kind))
+        return answer(status, code, message, problems)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [
+            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
+            for each in error.errors()
+        ]
+        return answer(422, "bad_request", "the request is not as the API takes it", problems)
+
+    @app.exception_handler(HTTPException)
+    def plain(_request: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "refused")
+        return answer(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    def bug(request: Request, error: Exception) -> JSONResponse:
+        log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+        return answer(500, "bug", "the service failed at this; its log has the reason")

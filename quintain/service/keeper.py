@@ -1,0 +1,172 @@
+"""The service's own hand: starts drivers in their turn, and sees to those that ended.
+
+All it knows stands in the store, so a service that was killed goes on where it was: a sweep whose
+driver lives is found by its lease, one whose driver is gone is queued again.
+"""
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+import uuid
+
+from quintain.service.launching import STARTS_WITHIN_S, Drivers
+from quintain.stopping import FINAL, GRACE_S
+from search.changes import Change
+from search.entries import BUDGETED
+from search.errors import LeaseError, RecordsError, UnknownSweepError
+from search.records import Records, SweepRecord
+from search.submissions import Submission
+from search.turns import next_turns
+
+#: Seconds between two looks; a request that changes the queue does not wait for the next one.
+LOOK_EVERY_S = 0.5
+#: Drivers that may die in a row without a trial having ended between.
+DEATHS_ALLOWED = 3
+#: Seconds that a driver has, beyond those for running folds, to carry out a stop.
+LATE_S = 10.0
+
+log = logging.getLogger("quintain.service")
+
+
+class Keeper:
+    """Keeps at most ``max_sweeps`` drivers at work; a thread of the service.
+
+    Attributes:
+        deaths: of drivers that this service has seen.
+        trouble: why the last look failed; None when it went well.
+    """
+
+    def __init__(self, records: Records, drivers: Drivers, max_sweeps: int) -> None:
+        self.deaths = 0
+        self.trouble: str | None = None
+        self._records = records
+        self._drivers = drivers
+        self._max_sweeps = max_sweeps
+        self._nudged = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more; drivers go on, and the next service finds them."""
+        self._over = True
+        self._nudged.set()
+        self._thread.join()
+
+    def nudge(self) -> None:
+        """Something has changed: look now."""
+        self._nudged.set()
+
+    def _run(self) -> None:
+        while not self._over:
+            try:
+                self.look()
+                self.trouble = None
+            except RecordsError as error:  # a full disk, a database that is away: it may come back
+                if self.trouble is None:
+                    log.warning("the queue waits: %s", error)
+                self.trouble = str(error)
+            except Exception as error:
+                log.exception("a look at the queue failed")
+                self.trouble = repr(error)
+            self._nudged.wait(LOOK_EVERY_S)
+            self._nudged.clear()
+
+    def look(self) -> None:
+        """One look: what has ended is closed or queued again, what is next is started."""
+        submissions = self._records.submissions
+        launched = [each for each in submissions.live() if each.state == "launched"]
+        running = [each for each in launched if self._lives(each)]
+        places = self._max_sweeps - len(running)
+        # read once more: a sweep that has just lost its driver keeps its place in the queue
+        waiting = [each for each in submissions.live() if each.state == "waiting"]
+        if places <= 0 or not waiting:
+            return
+        turns = next_turns(
+            [each.claim for each in waiting], [each.claim for each in running],
+            submissions.served(), places,
+        )  # fmt: skip
+        for sweep in turns:
+            self._start(sweep)
+
+    def _start(self, sweep: str) -> None:
+        """Launch a sweep, unless somebody drives it by hand."""
+        if self._records.sweep(sweep).driver is not None:
+            return
+        launch = uuid.uuid4().hex
+        if self._records.submissions.launch(sweep, launch):
+            log.info("%s starts", sweep)
+            self._drivers.start(sweep, launch)
+
+    def _lives(self, submission: Submission) -> bool:
+        """Whether a launched sweep still takes a place; if not, it is seen to."""
+        launch = submission.launch or ""
+        try:
+            record = self._records.sweep(submission.sweep)
+        except UnknownSweepError:
+            return False
+        stop = self._stop_of(submission)
+        child = self._drivers.running(launch)
+        if record.driver is not None or child:
+            if stop is not None:
+                self._hurry(submission, record, stop)
+            return True
+        young = time.time() - (submission.launched or 0.0) < STARTS_WITHIN_S
+        if (
+            child is None
+            and young
+            and record.last.get("state") not in (*FINAL, "running", "stopping")
+        ):
+            return stop is None or not self._withdrawn(submission, stop)
+        with contextlib.suppress(LeaseError):  # it lives after all: the next look will see it
+            self._gone(submission, record, stop)
+        return False
+
+    def _stop_of(self, submission: Submission) -> Change | None:
+        """The order to stop that has come since it was submitted or resumed, if any."""
+        changes = self._records.changes
+        found = changes.of(submission.sweep, after=submission.heard, kinds=("stop",))
+        return found[0] if found else None
+
+    def _hurry(self, submission: Submission, record: SweepRecord, stop: Change) -> None:
+        """End a driver that does not search yet, or that is late with a stop."""
+        late = time.time() - stop.time - GRACE_S
+        begun = record.state in ("running", "stopping")
+        if not begun or late > LATE_S:
+            number = signal.SIGKILL if late > 2 * LATE_S else signal.SIGTERM
+            self._drivers.end(submission.launch or "", record.driver, number)
+
+    def _withdrawn(self, submission: Submission, stop: Change) -> bool:
+        """Take back a launch that no driver has answered yet."""
+        told = f"stopped by {stop.user}"
+        with contextlib.suppress(LeaseError):
+            return self._records.submissions.end(submission.sweep, "launched", ("stopped", told))
+        return False
+
+    def _gone(self, submission: Submission, record: SweepRecord, stop: Change | None) -> None:
+        """No driver is there any more: the sweep is over, or another one goes on with it."""
+        sweep, submissions = submission.sweep, self._records.submissions
+        how = self._drivers.ended(submission.launch or "")
+        state = record.last.get("state")
+        if state in FINAL:
+            log.info("%s is %s", sweep, state)
+            submissions.end(sweep, "launched")
+            return
+        if stop is not None:
+            submissions.end(sweep, "launched", ("stopped", f"stopped by {stop.user}"))
+            return
+        self.deaths += 1
+        entries = self._records.entries(sweep)
+        ended = sum(e.kind == "ended" and e.body["state"] in BUDGETED for e in entries)
+        deaths = 1 if ended > submission.trials else submission.deaths + 1
+        log.warning("%s: %s (%d trials had ended)", sweep, how, ended)
+        if deaths < DEATHS_ALLOWED:
+            submissions.back(sweep, deaths, ended, f"{how}; another goes on")
+            return
+        reason = f"{how}, {deaths} times without a trial having ended: quintain logs {sweep}"
+        submissions.end(sweep, "launched", ("failed", reason))

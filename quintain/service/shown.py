@@ -1,0 +1,118 @@
+"""Sweeps as the service shows them: views kept while nothing changes, lists in pages."""
+
+import base64
+import binascii
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from quintain.service.errors import RefusedError
+from search.entries import Entry
+from search.records import Records
+from search.view import SweepView
+
+Item = TypeVar("Item")
+
+#: Sweeps whose entries are held, so that only what is new has to be read.
+HELD = 8
+#: A view is built anew after so many times the seconds it took to build.
+REST = 4.0
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One sweep as it was read last."""
+
+    entries: list[Entry]
+    seq: int = 0
+    view: SweepView | None = None
+    state: str = ""
+    built_at: float = 0.0
+    took_s: float = 0.0
+
+
+class Shown:
+    """Views of the sweeps of one store; from any thread."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def view(self, sweep: str) -> SweepView:
+        """A sweep as it stands; a large one that runs may be seen some seconds late."""
+        found = self._records.sweep(sweep)
+        with self._lock:
+            kept = self._kept.setdefault(sweep, _Kept([]))
+            self._kept.move_to_end(sweep)
+            while len(self._kept) > HELD:
+                self._kept.popitem(last=False)
+            began = time.monotonic()
+            fresh = kept.view is not None and began - kept.built_at < REST * kept.took_s
+            if kept.view is not None and fresh and kept.state == found.state:
+                return kept.view
+            new = self._records.entries_after(sweep, kept.seq)
+            if new:
+                kept.entries += [entry for _, entry in new]
+                kept.seq = new[-1][0]
+            if new or kept.view is None or kept.state != found.state:
+                kept.view = SweepView.build(
+                    sweep, found.header, kept.entries, found.state, created=found.created,
+                    records=self._records.url, place=self._records.place,
+                )  # fmt: skip
+                kept.state = found.state
+                kept.built_at = time.monotonic()
+                kept.took_s = kept.built_at - began
+            return kept.view
+
+    def forget(self, sweep: str) -> None:
+        """It was deleted."""
+        with self._lock:
+            self._kept.pop(sweep, None)
+
+
+def page_of(
+    items: Sequence[Item], key: Callable[[Item], tuple[Any, ...]], limit: int, cursor: str | None
+) -> tuple[list[Item], str | None]:
+    """At most ``limit`` of the items in the order of ``key``, which tells any two apart.
+
+    The second is the cursor for the next page, None after the last. What comes or goes meanwhile
+    moves no other item from one page to another.
+
+    Raises:
+        RefusedError: the cursor is none of ours.
+    """
+    ordered = sorted(items, key=key)
+    if cursor is not None:
+        last = _read(cursor)
+        try:
+            ordered = [item for item in ordered if key(item) > last]
+        except TypeError:
+            raise _no_cursor() from None
+    page = ordered[:limit]
+    more = len(ordered) > limit
+    return page, _written(key(page[-1])) if more and page else None
+
+
+def _written(key: tuple[Any, ...]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str) -> tuple[Any, ...]:
+    try:
+        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        raise _no_cursor() from None
+    if not isinstance(told, list):
+        raise _no_cursor()
+    return tuple(told)
+
+
+def _no_cursor() -> RefusedError:
+    return RefusedError(
+        422, "bad_cursor", "`after` is the `next` of the page before, as it was given"
+    )
