@@ -1,0 +1,44 @@
+"""What a choice among many candidates scores, undone fold by fold: from a table of fold scores alone.
+
+The best of many mean scores is optimistic: the folds that rank have chosen. Here each fold is
+scored with the candidate that the *other* folds would have chosen, so that no fold takes part in
+the choice it judges. The folds' models still share training rows, and a fold's rows were among
+those that the others' models learnt from, so this is not what fresh rows would say; it takes off
+what choosing adds, and no more.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evaluators.estimate import tested_share
+from evaluators.intervals import corrected_t
+from evaluators.types import Floats, Interval, Ints, Split
+
+
+def chosen_elsewhere(scores: Floats) -> Ints:
+    """For each fold the candidate with the best mean over the other folds, of equals the first.
+
+    ``scores``: (candidates, folds), higher is better; a candidate with NaN in the other folds is
+    not chosen. -1 where there is none to choose.
+    """
+    folds = scores.shape[1]
+    picked = np.full(folds, -1)
+    for fold in range(folds):
+        others = np.delete(scores, fold, axis=1).mean(axis=1)
+        if np.isfinite(others).any():
+            picked[fold] = int(np.argmax(np.where(np.isfinite(others), others, -np.inf)))
+    return picked
+
+
+def estimate_of_choice(scores: Floats, splits: Sequence[Split]) -> tuple[float, Interval]:
+    """The mean of the folds' scores under ``chosen_elsewhere``, and the corrected resampled t.
+
+    NaN, with an interval of NaN, for fewer than two folds or where a chosen score is undefined.
+    """
+    picked = chosen_elsewhere(scores) if scores.shape[1] > 1 else np.array([-1])
+    known = picked.min() >= 0
+    by_fold = scores[picked, np.arange(scores.shape[1])] if known else np.array([np.nan])
+    found = corrected_t(by_fold.tolist(), tested_share(splits))
+    method = f"each fold by the winner of the others, {found.method}"
+    return float(by_fold.mean()), Interval(found.low, found.high, found.level, method)

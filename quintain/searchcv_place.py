@@ -1,0 +1,48 @@
+"""Where the fits of a ``SearchCV`` run, and who shows them."""
+
+from typing import Any
+
+from cluster.runner import Runner
+
+
+def runner_for(n_jobs: int | None, address: str | None) -> Runner:
+    """Our own process, several of this machine, or Ray.
+
+    Inside a worker, of joblib's or of ours, it is that process: whoever started it has given each
+    core its work already.
+    """
+    import joblib
+
+    slots = 1 if is_nested() else joblib.effective_n_jobs(n_jobs)
+    if address is not None and not is_nested():
+        from cluster.ray_session import set_environment
+
+        of_cluster = None if address == "local" else address
+        set_environment(of_cluster)
+        from cluster.tune_runner import RayRunner
+
+        return RayRunner(of_cluster)
+    if slots <= 1:
+        from cluster.inline import InlineRunner
+
+        return InlineRunner()
+    from cluster.kept_workers import KeptLocalRunner
+
+    return KeptLocalRunner(slots)
+
+
+def is_nested() -> bool:
+    """Whether this code runs in a worker of joblib's, or in one of ours."""
+    from joblib.parallel import get_active_backend
+
+    backend, _ = get_active_backend()
+    return (getattr(backend, "nesting_level", None) or 0) > 0
+
+
+def watcher_for(verbose: int) -> Any:
+    """Who shows progress, if anybody."""
+    if verbose <= 0:
+        return None
+    from quintain.sweeps import default_watcher
+
+    return default_watcher()
