@@ -17,13 +17,13 @@ from search.errors import PlanError
 from search.outlook import Foresight
 from search.records import Lease, Records
 from search.room import Room
-from search.spec import Spec
 from search.strategy import Strategy, make_strategy
 from search.sweep import Sweep
 from search.view import SweepView, read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
     from quintain.prepare import Prepared
+    from search.spec import Spec
 
 
 class Watcher(Protocol):
@@ -97,7 +97,7 @@ def _strategy(
     )  # fmt: skip
 
 
-def slots_on(spec: Spec, machine: Machine) -> int:
+def slots_on(spec: "Spec", machine: Machine) -> int:
     """Trials at a time on this machine, as asked for and as cores and memory allow.
 
     Raises:
@@ -117,7 +117,7 @@ def slots_on(spec: Spec, machine: Machine) -> int:
     return fitting
 
 
-def asked_slots(spec: Spec) -> int | None:
+def asked_slots(spec: "Spec") -> int | None:
     """``max_concurrent`` as a number; None for "auto"."""
     asked = spec.search.max_concurrent
     return None if asked == "auto" else int(asked)

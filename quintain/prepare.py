@@ -34,7 +34,7 @@ from quintain.part import (
     searched_part,
 )
 from quintain.tasks import grid_warnings, misplaced, seems_regression, settled
-from search.errors import SpecError
+from search.errors import RecordsError, SpecError
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
 from search.room import Node
@@ -240,7 +240,16 @@ def _resolved(
 
 
 def spec_of(header: Mapping[str, Any]) -> Spec:
-    """The spec a sweep was started with, paths relative to where it stood then."""
+    """The spec a sweep was started with, paths relative to where it stood then.
+
+    Raises:
+        RecordsError: it was a search of ``SearchCV``, which has none.
+    """
+    if "searchcv" in header:
+        raise RecordsError(
+            "this is a search of quintain.SearchCV, whose data and estimator only its program "
+            "has: call the same fit again there, and it goes on where it was cut off"
+        )
     told = dict(header["spec"])
     if "tuned_for" not in header:  # of before thresholds were tuned, where 0.5 was no choice
         told["evaluate"] = {**told.get("evaluate", {}), "threshold": "auto"}

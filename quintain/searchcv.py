@@ -8,7 +8,9 @@ needed here is listed in ARCHITECTURE, "Where scikit-learn is bent".
 import numbers
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from contextlib import ExitStack
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn import get_config
@@ -16,19 +18,19 @@ from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import _warn_or_raise_about_fit_failures
-from sklearn.utils import indexable
+from sklearn.utils import get_tags, indexable
 from sklearn.utils._param_validation import Interval as Between
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_method_params
 
-from evaluators.foreign import ForeignRows
+from evaluators.foreign import PLAIN, ForeignRows
 from evaluators.types import Split
-from quintain.result import Result
 from quintain.searchcv_asked import Asked
-from quintain.searchcv_place import runner_for, watcher_for
-from quintain.searchcv_run import Searched, searched
-from quintain.searchcv_table import estimate, folds_told, raise_again, resources, warn_again
+from quintain.searchcv_place import placed, watcher_for
 from search.candidates import is_grid
+
+if TYPE_CHECKING:  # a sweep's own imports come while its workers start
+    from quintain.searchcv_run import Searched
 
 #: Samplers by name. None is "grid" for lists without ``n_trials``, else "random".
 SAMPLERS = ("grid", "random", "tpe", "sobol")
@@ -132,6 +134,12 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
         """(space, number of trials, sampler); the namesakes have other names for them."""
         return self.space, self.n_trials, self.sampler
 
+    def __sklearn_tags__(self) -> Any:
+        """Those of the estimator; targets too, which scikit-learn's searches do not pass on."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags = deepcopy(get_tags(self.estimator).target_tags)
+        return tags
+
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any = None, **params: Any) -> "SearchCV":
         """Search, then fit the best on all rows.
@@ -151,8 +159,13 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         asked = self._asked(X, y, routed, scorers)
-        runner = runner_for(self.n_jobs, self.address)
-        with searched(asked, runner, self.records, watcher_for(self.verbose)) as found:
+        with ExitStack() as stack:
+            place = stack.enter_context(placed(self.n_jobs, self.address))
+            from quintain.result import Result
+            from quintain.searchcv_run import searched
+
+            watcher = watcher_for(self.verbose)
+            found = stack.enter_context(searched(asked, *place, self.records, watcher))
             results, metric = self._results(asked, found, refit_metric)
             self.sweep_ = Result(found.view, records=self.records)
             self._choose(metric, results)
@@ -177,27 +190,29 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
         space, n_trials, sampler = self._terms()
         if sampler is None:
             sampler = "grid" if n_trials is None and is_grid(space) else "random"
-        names = tuple(getattr(scorers, "_scorers", {}))
-        objective = self.scoring if isinstance(self.scoring, str) else "score"
-        if isinstance(self.refit, str):
-            objective = self.refit
-        elif names:
-            objective = names[0]
+        one = self.scoring if isinstance(self.scoring, str) else PLAIN
+        names = tuple(getattr(scorers, "_scorers", (one,)))
+        several = callable(self.scoring) or len(names) > 1
+        objective = self.refit if several and isinstance(self.refit, str) else names[0]
         return Asked(
             estimator=clone(self.estimator), space=space, sampler=sampler, n_trials=n_trials,
             random_state=self.random_state,
             rows=ForeignRows(X, y, dict(routed.estimator.fit), dict(routed.scorer.score)),
-            splits=splits, scorer=scorers, objective=objective, names=names or (objective,),
+            splits=splits, scorer=scorers, objective=objective, names=names,
             error_score=self.error_score, return_train_score=self.return_train_score,
             config=get_config(),
         )  # fmt: skip
 
     def _results(
-        self, asked: Asked, found: Searched, refit_metric: Any
+        self, asked: Asked, found: "Searched", refit_metric: Any
     ) -> tuple[dict[str, Any], Any]:
         """``cv_results_`` from the record, and the metric that chooses."""
+        from quintain.searchcv_table import folds_told, resources, warn_again
+
         rows, n_splits = found.rows, len(asked.splits)
         if self.error_score == "raise" and found.view.failures:
+            from quintain.searchcv_raise import raise_again
+
             raise_again(asked, found)
         if not rows or not n_splits:
             raise ValueError(
@@ -241,11 +256,24 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
         """Of the choice by one metric."""
         if callable(self.refit) or (self.multimetric_ and not self.refit):
             return None
-        found = estimate(results, str(metric), splits)
+        from quintain.searchcv_table import estimate
+
+        found = estimate(results, str(metric), splits, self._scorer_name(str(metric)))
         if found is None:
             return None
         score, interval = found
         return Estimate(score, interval.low, interval.high, interval.level, interval.method)
+
+    def _scorer_name(self, metric: str) -> str | None:
+        """What scikit-learn calls the metric that chooses; None where it is nobody's but ours."""
+        scoring = self.scoring
+        if scoring is None:
+            by_kind = {"classifier": "accuracy", "regressor": "r2"}
+            return by_kind.get(get_tags(self.estimator).estimator_type or "")
+        found = scoring.get(metric) if isinstance(scoring, Mapping) else scoring
+        if isinstance(found, list | tuple | set):
+            found = metric
+        return found if isinstance(found, str) else None
 
 
 def _places(index: Any) -> Any:

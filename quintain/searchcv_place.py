@@ -1,11 +1,24 @@
 """Where the fits of a ``SearchCV`` run, and who shows them."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from cluster.runner import Runner
+if TYPE_CHECKING:
+    from cluster.runner import Machine, Runner
 
 
-def runner_for(n_jobs: int | None, address: str | None) -> Runner:
+@contextmanager
+def placed(n_jobs: int | None, address: str | None) -> Iterator[tuple["Runner", "Machine"]]:
+    """A runner that is prepared, and what it offers; its workers start while more is imported."""
+    runner = runner_for(n_jobs, address)
+    try:
+        yield runner, runner.prepare()
+    finally:
+        runner.close()
+
+
+def runner_for(n_jobs: int | None, address: str | None) -> "Runner":
     """Our own process, several of this machine, or Ray.
 
     Inside a worker, of joblib's or of ours, it is that process: whoever started it has given each

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.runner import Runner, Workload
+from cluster.runner import Machine, Runner, Workload
 from evaluators.mapped import mapped
 from quintain.driving import Watcher, stopped_by_signals
 from quintain.searchcv_asked import Asked, Planned
@@ -42,7 +42,7 @@ class Searched:
 
 @contextmanager
 def searched(
-    asked: Asked, runner: Runner, records: str | None, watcher: Watcher | None
+    asked: Asked, runner: Runner, machine: Machine, records: str | None, watcher: Watcher | None
 ) -> Iterator[Searched]:
     """The search, driven to its end; the block makes its result, which is noted when it is left.
 
@@ -52,8 +52,6 @@ def searched(
         KeyboardInterrupt: Ctrl-C or SIGTERM; the same fit again goes on.
     """
     with ExitStack() as stack:
-        stack.callback(runner.close)
-        machine = runner.prepare()  # children start while the key is made
         key = asked.key()
         store = stack.enter_context(Records.open(records))
         lease = _taken(store, asked.name(key), key)
@@ -120,7 +118,7 @@ def _policy(planned: Planned, objective: str, slots: int, **more: Any) -> Policy
 
 
 def _search(
-    asked: Asked, planned: Planned, runner: Runner, machine: Any, store: Records, lease: Lease,
+    asked: Asked, planned: Planned, runner: Runner, machine: Machine, store: Records, lease: Lease,
     entries: list[Entry], watcher: Watcher | None,
 ) -> None:  # fmt: skip
     """Drive the sweep until it ends."""

@@ -4,19 +4,18 @@ import builtins
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import sklearn.exceptions
 
-from evaluators.fold_choice import estimate_of_choice
-from evaluators.foreign import FIT_FAILED, FIT_TIME, ON_TRAIN, SCORE_TIME, ForeignEvaluator
-from evaluators.types import Configuration, FoldResult, Interval, Outcome, Split
+from evaluators.fold_choice import bounds_of, estimate_of_choice
+from evaluators.foreign import ALIASED, FIT_FAILED, FIT_TIME, ON_TRAIN, PLAIN, SCORE_TIME
+from evaluators.types import Interval, Split
 from quintain.searchcv_asked import Asked
-from quintain.searchcv_run import Searched
 from search.view_rows import TrialView
 
-_TOLD = (FIT_TIME, SCORE_TIME, FIT_FAILED)
+_TOLD = (FIT_TIME, SCORE_TIME, FIT_FAILED, ALIASED)
 
 
 def folds_told(asked: Asked, rows: Sequence[TrialView], n_splits: int) -> list[dict[str, Any]]:
@@ -26,18 +25,19 @@ def folds_told(asked: Asked, rows: Sequence[TrialView], n_splits: int) -> list[d
     """
     several = hasattr(asked.scorer, "_scorers")
     names = asked.names
-    if callable(asked.scorer) and not several:  # what a function of the user's has told
-        known = [_metrics(row) for row in rows if row.state == "completed"]
+    if names == (PLAIN,):  # what a function of the user's has told
+        known = [_metrics(row, asked.objective) for row in rows if row.state == "completed"]
         names = known[0] if known else names
-        several = names != (asked.objective,)
+        several = names != (PLAIN,)
     return [
         _fold_told(asked, row, fold, names, several) for row in rows for fold in range(n_splits)
     ]
 
 
-def _metrics(row: TrialView) -> tuple[str, ...]:
+def _metrics(row: TrialView, objective: str) -> tuple[str, ...]:
     """The names that a trial's scorer gave."""
-    return tuple(name for name in row.folds if name not in _TOLD and not name.startswith(ON_TRAIN))
+    others = (*_TOLD, objective) if ALIASED in row.folds else _TOLD
+    return tuple(name for name in row.folds if name not in others and not name.startswith(ON_TRAIN))
 
 
 def _fold_told(
@@ -73,11 +73,14 @@ def resources(rows: Sequence[TrialView]) -> dict[str, Any]:
 
 
 def estimate(
-    results: Mapping[str, Any], metric: str, splits: Sequence[Split]
+    results: Mapping[str, Any], metric: str, splits: Sequence[Split], scorer: str | None
 ) -> tuple[float, Interval] | None:
-    """Of the choice among all candidates by ``metric``; None where it is undefined."""
+    """Of the choice among all candidates by ``metric``; None where it is undefined.
+
+    ``scorer``: the metric's name in scikit-learn, None where it has none.
+    """
     scores = np.column_stack([results[f"split{fold}_test_{metric}"] for fold in range(len(splits))])
-    score, interval = estimate_of_choice(scores, splits)
+    score, interval = estimate_of_choice(scores, splits, bounds_of(scorer))
     return None if math.isnan(score) else (score, interval)
 
 
@@ -94,35 +97,3 @@ def warn_again(rows: Sequence[TrialView]) -> None:
         category = found if isinstance(found, type) and issubclass(found, Warning) else UserWarning
         told = f"{message} (in {times} of {len(rows)} candidates)"
         warnings.warn(told, category, stacklevel=4)
-
-
-def raise_again(asked: Asked, found: Searched) -> NoReturn:
-    """``error_score="raise"``: the exception itself, from fitting the trial again in this process.
-
-    Raises:
-        Exception: whatever the fit, or its scorer, raises.
-        RuntimeError: it does not raise a second time; the record's traceback is in the text.
-    """
-    row = next(trial for trial in found.view.trials if trial.state == "failed")
-    evaluator = Again(asked.assignment(found.planned.vocabulary), asked.rows, [asked.splits])
-    for result in evaluator.evaluate(Configuration(row.model, row.params)):
-        if isinstance(result, Outcome) and evaluator.raised is not None:
-            raise evaluator.raised
-    raise RuntimeError(
-        f"trial {row.trial} failed in its worker ({row.cause}: {row.reason}) and not here, where "
-        f"it was fitted again\n{row.traceback}"
-    )
-
-
-class Again(ForeignEvaluator):
-    """One that keeps the exception that ended a trial."""
-
-    raised: BaseException | None = None
-
-    def _fold(self, configuration: Configuration, number: int, run: Any) -> FoldResult:
-        """As it was, and the exception is kept on its way."""
-        try:
-            return super()._fold(configuration, number, run)
-        except Exception as error:
-            self.raised = error
-            raise
