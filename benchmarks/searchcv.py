@@ -84,10 +84,21 @@ def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - began, found
 
 
+def end_workers() -> None:
+    """Those that either keeps for its next search."""
+    from joblib.externals.loky import get_reusable_executor
+
+    from cluster.kept_workers import crew
+
+    get_reusable_executor().shutdown(wait=True)
+    crew().dismiss()
+
+
 def interleaved(ms: int, rows: int, candidates: int, runs: int) -> dict[str, Any]:
     """Both in turn, the first round apart; who goes first alternates."""
     times: dict[str, list[float]] = {name: [] for name in NAMES}
     last: dict[str, Any] = {}
+    end_workers()
     for turn in range(runs + 1):
         for name in NAMES if turn % 2 == 0 else reversed(NAMES):
             took, last[name] = seconds(lambda name=name: fitted(name, rows, candidates))  # type: ignore[misc]

@@ -84,10 +84,18 @@ class ForeignAssignment:
         import cloudpickle
 
         told = {each.name: getattr(self, each.name) for each in fields(self)}
-        return _unpacked, (tuple(sys.path), cloudpickle.dumps(told))
+        folder = os.getcwd()
+        paths = tuple(os.path.join(folder, path) for path in sys.path)
+        return _unpacked, (self.driver[0], folder, paths, cloudpickle.dumps(told))
 
 
-def _unpacked(paths: tuple[str, ...], blob: bytes) -> ForeignAssignment:
-    """In a worker: where our driver finds modules we do too, after everything of our own."""
+def _unpacked(host: str, folder: str, paths: tuple[str, ...], blob: bytes) -> ForeignAssignment:
+    """In a worker: where our driver finds modules we do too, after everything of our own.
+
+    On the driver's host its working directory is ours: files may be named relative to it.
+    """
     sys.path.extend(path for path in paths if path not in sys.path)
-    return ForeignAssignment(**pickle.loads(blob))
+    if host == socket.gethostname() and os.path.isdir(folder):
+        os.chdir(folder)
+    found: dict[str, Any] = pickle.loads(blob)
+    return ForeignAssignment(**found)

@@ -147,7 +147,8 @@ def test_n_trials_and_samplers():
     }  # fmt: skip
     for sampler in ("random", "tpe", "sobol"):
         search = quintain.SearchCV(
-            SVC(), [space, {"kernel": ["linear"]}], n_trials=6, sampler=sampler, random_state=1, cv=3
+            SVC(), [space, {"kernel": ["linear"]}], n_trials=6, sampler=sampler, random_state=1,
+            cv=3,
         ).fit(X, y)  # fmt: skip
         found = search.cv_results_
         assert len(found["params"]) == 6
@@ -271,6 +272,7 @@ def test_any_splitter_with_groups_and_sample_weight():
         )
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_what_scikit_learn_refuses_is_refused_alike():
     """The same type and the same words, and no sweep is left behind that a fit would go on with."""
     X, y = iris()
@@ -299,9 +301,9 @@ def test_what_scikit_learn_refuses_is_refused_alike():
     ):
         caught = []
         for module in (theirs, quintain):
-            with warnings.catch_warnings(), pytest.raises(Exception) as refused:  # noqa: PT011
-                warnings.simplefilter("ignore")
-                getattr(module, search)(tree, space, **options).fit(X, y)
+            made = getattr(module, search)(tree, space, **options)
+            with pytest.raises(Exception) as refused:  # noqa: PT011
+                made.fit(X, y)
             caught.append(refused.value)
         assert type(caught[0]) is type(caught[1]), caught
         if "fits failed" not in str(caught[0]):
@@ -374,7 +376,7 @@ def test_raise_raises_the_estimators_own_exception(n_jobs):
     assert raised.traceback[-1].name == "fit"
 
 
-@pytest.mark.filterwarnings("ignore:it was hard")
+@pytest.mark.filterwarnings("ignore:it was hard", "ignore:One or more")
 def test_a_worker_that_dies_costs_its_candidate_alone():
     """Where GridSearchCV ends with a broken pool."""
     X, y = np.arange(60.0).reshape(30, 2), np.arange(30) % 2

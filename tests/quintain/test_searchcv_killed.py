@@ -93,7 +93,7 @@ def test_the_same_fit_goes_on_after_a_kill(tmp_path, own_records, search, n_jobs
     out = ended(start(tmp_path, program, 0.3))
     assert trials_ended(own_records) == {next(iter(before)): 6}
     again = (tmp_path / "marks").read_text().splitlines()[len(marks) :]
-    tried = {line.split()[0] for line in again}
+    tried = {line.split()[0] for line in again if not line.endswith(" 150")}
     assert len(tried) == 6 - next(iter(before.values()))
     assert again[-1].split()[1] == "150"  # the best one on all rows
     sweep = out.split()[0]
