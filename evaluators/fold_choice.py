@@ -55,8 +55,8 @@ def estimate_of_choice(
 ) -> tuple[float, Interval]:
     """The mean of the folds' scores under ``chosen_elsewhere``, and the corrected resampled t.
 
-    ``bounds``: of the score, which the interval keeps to. NaN, with an interval of NaN, for fewer than
-    two folds or where a chosen score is undefined.
+    ``bounds``: of the score, which the interval keeps to. NaN, with an interval of NaN, for fewer
+    than two folds or where a chosen score is undefined.
     """
     picked = chosen_elsewhere(scores) if scores.shape[1] > 1 else np.array([-1])
     known = picked.min() >= 0

@@ -60,13 +60,16 @@ class Quantiles:
     def __init__(self, distribution: Any) -> None:
         self._distribution = distribution
         ends = distribution.ppf(0.0), distribution.ppf(1.0)
+        self._lowest = ends[0] + 1
         low, high = (TAIL if math.isinf(ends[0]) else 0.0), (1 - TAIL if math.isinf(ends[1]) else 1)
         self.domain: Domain = Float(low, float(high))
 
     def value(self, coordinate: Any) -> Any:
         """The quantile, as a number of Python's."""
-        found = self._distribution.ppf(coordinate)
-        return int(found) if _is_discrete(self._distribution) else float(found)
+        found = float(self._distribution.ppf(coordinate))
+        if not _is_discrete(self._distribution):
+            return found
+        return max(int(found), int(self._lowest))  # a discrete ppf(0) is one below its first value
 
     def coordinate(self, form: Any, vocabulary: Vocabulary, name: str) -> Any:
         """Where a value stands, up to rounding."""
