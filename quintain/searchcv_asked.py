@@ -84,16 +84,16 @@ class Asked:
         )
         return Planned(strategy, vocabulary, trials, draw)
 
-    def assignment(self, vocabulary: Vocabulary) -> ForeignAssignment:
+    def assignment(self, vocabulary: Vocabulary, threads: int = 1) -> ForeignAssignment:
         """What workers are told."""
         return ForeignAssignment(
             estimator=self.estimator, scorer=self.scorer, vocabulary=vocabulary,
             objective=self.objective, names=self.names, error_score=self.error_score,
-            return_train_score=self.return_train_score, config=self.config,
+            return_train_score=self.return_train_score, config=self.config, threads=threads,
         )  # fmt: skip
 
-    def header(self, runner: str, key: str, planned: "Planned") -> dict[str, Any]:
-        """What the record says of the sweep before its first trial."""
+    def header(self, runner: str, threads: int, key: str, planned: "Planned") -> dict[str, Any]:
+        """What the record says of the sweep before its first trial; ``threads``: of a fit."""
         from sklearn.base import is_classifier, is_regressor
 
         task = "other"
@@ -107,7 +107,7 @@ class Asked:
             "rows_searched": _rows(self.rows.X), "fingerprint": key, "table": key,
             "folds": len(self.splits), "repeats": 1, "runner": runner, "machine": machine(),
             "budget": planned.budget,
-            "spec": {"resources": {"cpus_per_trial": 1}, "search": {"sampler": self.sampler}},
+            "spec": {"resources": {"cpus_per_trial": threads}, "search": {"sampler": self.sampler}},
             "searchcv": {"key": key, "estimator": _shown(self.estimator), **planned.header},
         }  # fmt: skip
 

@@ -40,8 +40,10 @@ def runner_for(n_jobs: int | None, address: str | None) -> "Runner":
 
         return InlineRunner()
     from cluster.kept_workers import KeptLocalRunner
+    from evaluators.limits import usable_cores
 
-    return KeptLocalRunner(slots)
+    # as joblib has it: cores that no process is for go to the threads of each
+    return KeptLocalRunner(slots, max(1, usable_cores() // slots))
 
 
 def is_nested() -> bool:

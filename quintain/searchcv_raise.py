@@ -13,9 +13,12 @@ def raise_again(asked: Asked, found: Searched) -> NoReturn:
 
     Raises:
         Exception: whatever the fit, or its scorer, raises.
-        RuntimeError: it does not raise a second time; the record's traceback is in the text.
+        RuntimeError: its worker died; or it does not raise a second time, and the record's
+            traceback is in the text.
     """
     row = next(trial for trial in found.view.trials if trial.state == "failed")
+    if not row.traceback:  # it did not raise: what killed its worker would kill us
+        raise RuntimeError(f"trial {row.trial} has failed ({row.cause}): {row.reason}")
     evaluator = Again(asked.assignment(found.planned.vocabulary), asked.rows, [asked.splits])
     for result in evaluator.evaluate(Configuration(row.model, row.params)):
         if isinstance(result, Outcome) and evaluator.raised is not None:

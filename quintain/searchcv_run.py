@@ -63,7 +63,7 @@ def searched(
         planned = asked.planned(header, tried)
         planned.check(asked.estimator)
         if lease is None:
-            header = asked.header(runner.name, key, planned)
+            header = asked.header(runner.name, machine.threads, key, planned)
             lease = store.acquire(store.create(asked.name(key), header))
             stack.enter_context(lease)
         if store.state(lease.sweep) not in ("completed", "failed"):
@@ -143,7 +143,7 @@ def _search(
     here = runner.name == "inline"
     if not here:  # large arrays into a file that all workers of this host share
         rows, splits = mapped(rows), mapped(splits)
-    workload = Workload(asked.assignment(planned.vocabulary), rows, [splits])
+    workload = Workload(asked.assignment(planned.vocabulary, machine.threads), rows, [splits])
     try:
         driver.poll()
         # in this process Ctrl-C is to end the fit under way, as everywhere in Python

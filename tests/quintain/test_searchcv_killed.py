@@ -103,6 +103,28 @@ def test_the_same_fit_goes_on_after_a_kill(tmp_path, own_records, search, n_jobs
         assert third.split()[1:] == out.split()[1:]
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_ctrl_c_is_a_keyboard_interrupt_and_the_same_fit_goes_on(tmp_path, own_records, n_jobs):
+    """Trials under way are cancelled, and tried again when it goes on."""
+    program = f"{GRID}, n_jobs={n_jobs})"
+    process = start(tmp_path, program, 0.3)
+    deadline = time.monotonic() + 60
+    while sum(trials_ended(own_records).values()) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in err
+    sweep = ended(start(tmp_path, program, 0.3)).split()[0]
+    with Records.open(own_records, create=False) as store:
+        assert [each.id for each in store.sweeps()] == [sweep]
+        states = [e.body["state"] for e in store.entries(sweep) if e.kind == "ended"]
+        assert store.state(sweep) == "completed"
+    assert states.count("completed") == 6
+    assert states.count("cancelled") == len(states) - 6 <= n_jobs
+
+
 def test_a_kernel_killed_while_the_best_is_fitted_searches_no_more(tmp_path, own_records):
     """All trials are in the record: only the refit is left to do."""
     program = f"{GRID})"

@@ -1,4 +1,4 @@
-"""Candidates in scikit-learn's order, asked once each, whatever was cut off; spaces in coordinates."""
+"""Candidates in scikit-learn's order, asked once each, whatever was cut off; and coordinates."""
 
 import numpy as np
 import pytest
@@ -25,8 +25,7 @@ def test_spaces_are_scikit_learns():
     assert len(sample({"a": uniform()}, 3, 0)) == 3
     for wrong in ({"a": 1}, {"a": []}, "abc", [1]):
         with pytest.raises((TypeError, ValueError)):
-            blocks(wrong)
-            grid(wrong)
+            grid(blocks(wrong))
 
 
 def test_each_candidate_is_asked_once_in_order():
