@@ -7,7 +7,6 @@ from math import inf
 
 from cluster.runner import Machine, Workload
 from cluster.worker import Worker
-from evaluators.crossval import Evaluator
 from search.driver import Driver
 from search.events import Dispatch, PackReported, PackStarted, SlotFreed
 from search.room import Node
@@ -32,7 +31,7 @@ class InlineRunner:
             )
         unlimited = replace(workload.assignment, fit_seconds=None)
         began = time.perf_counter()
-        evaluator = Evaluator(unlimited, workload.dataset, workload.partitions)
+        evaluator = unlimited.evaluator(workload.dataset, workload.partitions)
         worker = Worker(evaluator, time.perf_counter() - began)
         while not driver.finished:
             for task in driver.feed(SlotFreed(driver.clock())):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cluster.worker import Worker
 from evaluators import blackbox, process
-from evaluators.crossval import Evaluator
+from search.events import Pack
 
 
 def go_first() -> None:
@@ -29,7 +29,10 @@ def end_with(parent: int) -> None:
 
 
 def main() -> None:
-    """Serve packs until the parent closes its end. What arrives was pickled by our parent."""
+    """Serve packs until the parent closes its end. What arrives was pickled by our parent.
+
+    It is a workload first, then packs of it; None lets the workload go, and another may come.
+    """
     go_first()
     pipe = Connection(int(sys.argv[1]))
     blackbox.open_box(Path(sys.argv[2]))
@@ -39,17 +42,26 @@ def main() -> None:
             importlib.import_module(name)
     start_s = process.age_s()  # the interpreter and the imports
     try:
-        workload = pipe.recv_bytes()
-        began = time.perf_counter()  # what was waited before is nobody's start
-        assignment, dataset, partitions = pickle.loads(workload)
-        evaluator = Evaluator(assignment, dataset, partitions)
-        worker = Worker(evaluator, start_s + time.perf_counter() - began)
-        pipe.send_bytes(pickle.dumps("ready"))
+        worker: Worker | None = None
         while True:
-            for report in worker.work(pickle.loads(pipe.recv_bytes())):
-                pipe.send_bytes(pickle.dumps(report))
-            if evaluator.spent:
-                os._exit(0)  # a fit that cannot be interrupted is still running here
+            blob = pipe.recv_bytes()
+            began = time.perf_counter()  # what was waited before is nobody's start
+            message = pickle.loads(blob)
+            if isinstance(message, Pack) and worker is not None:
+                for report in worker.work(message):
+                    pipe.send_bytes(pickle.dumps(report))
+                if worker.evaluator.spent:
+                    os._exit(0)  # a fit that cannot be interrupted is still running here
+                continue
+            worker = None
+            if message is not None:
+                assignment, dataset, partitions = message
+                evaluator = assignment.evaluator(dataset, partitions)
+                worker = Worker(evaluator, start_s + time.perf_counter() - began)
+                start_s = 0.0
+                del evaluator, assignment, dataset, partitions
+                pipe.send_bytes(pickle.dumps("ready"))
+            del message
     except (EOFError, BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the parent is gone, and with it whoever wanted the answer
 

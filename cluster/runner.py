@@ -9,6 +9,7 @@ from search.room import Node
 
 if TYPE_CHECKING:  # the simulated runner fits nothing, and need not import what does
     from evaluators.crossval import Assignment
+    from evaluators.foreign import ForeignAssignment, ForeignRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,8 +19,8 @@ class Workload:
     ``partitions``: the folds searched on, then those of each fresh partition.
     """
 
-    assignment: "Assignment"
-    dataset: Dataset
+    assignment: "Assignment | ForeignAssignment"
+    dataset: "Dataset | ForeignRows"
     partitions: list[list[Split]]
 
 

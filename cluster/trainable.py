@@ -14,7 +14,6 @@ from cluster.autopsy import leave_note_on_fault, take_note_away
 from cluster.runner import Workload
 from cluster.worker import Worker
 from evaluators import mapped
-from evaluators.crossval import Evaluator
 from search.events import Pack, Report
 
 
@@ -71,7 +70,7 @@ def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
             begun_s, began = time.process_time(), time.perf_counter()
             leave_note_on_fault(run)
             mine = fetched(workload)
-            evaluator = Evaluator(mine.assignment, mine.dataset, mine.partitions)
+            evaluator = mine.assignment.evaluator(mine.dataset, mine.partitions)
             self._worker = Worker(evaluator, begun_s + time.perf_counter() - began)
             self.reset_config(config)
 

@@ -75,6 +75,10 @@ class Assignment:
         first = self.metrics[0]
         return replace(first, name=tuned_name(first.name)) if self.tuned_objective else first
 
+    def evaluator(self, dataset: Any, partitions: Sequence[Sequence[Split]]) -> "Evaluator":
+        """Who scores configurations on these rows, in this process."""
+        return Evaluator(self, dataset, partitions)
+
 
 class Evaluator:
     """Scores configurations on fixed partitions of one dataset, in this process.

@@ -11,6 +11,7 @@ resume      go on with a sweep that was stopped
 open_sweep  a Result of the records
 compare     is one trial or winner better than another, worse, or can nobody tell
 refresh     hold an estimate against rows that came later, then search on
+SearchCV    scikit-learn's GridSearchCV and RandomizedSearchCV by our means; so are those two names
 Result      estimate, best_params, trials, report(), to_json(), fit()
 QuintainError  what a user can mend, said in one line
 """
@@ -26,14 +27,22 @@ if TYPE_CHECKING:
     from quintain.comparing import compare
     from quintain.refreshing import refresh
     from quintain.result import Result
+    from quintain.searchcv import SearchCV
+    from quintain.searchcv_names import GridSearchCV, RandomizedSearchCV
     from quintain.sweeps import open_sweep, resume, run
 
 __version__ = "0.1.0"
-__all__ = ["QuintainError", "Result", "compare", "open_sweep", "refresh", "resume", "run"]
+__all__ = [
+    "GridSearchCV", "QuintainError", "RandomizedSearchCV", "Result", "SearchCV", "compare",
+    "open_sweep", "refresh", "resume", "run",
+]  # fmt: skip
 
 _HOMES = {
+    "GridSearchCV": "quintain.searchcv_names",
     "QuintainError": "evaluators.errors",
+    "RandomizedSearchCV": "quintain.searchcv_names",
     "Result": "quintain.result",
+    "SearchCV": "quintain.searchcv",
     "compare": "quintain.comparing",
     "open_sweep": "quintain.sweeps",
     "refresh": "quintain.refreshing",

@@ -18,13 +18,13 @@ from search.outlook import Foresight
 from search.policy import budgeted
 from search.records import Lease, Records
 from search.room import Room
-from search.spec import Spec
 from search.strategy import Strategy, make_strategy
 from search.sweep import Sweep
 from search.view import SweepView, read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
     from quintain.prepare import Prepared
+    from search.spec import Spec
 
 
 class Watcher(Protocol):
@@ -113,7 +113,7 @@ def _strategy(
     )  # fmt: skip
 
 
-def slots_on(spec: Spec, machine: Machine, bound: int | None = None) -> int:
+def slots_on(spec: "Spec", machine: Machine, bound: int | None = None) -> int:
     """Trials at a time on this machine, as asked for and as cores and memory allow.
 
     ``bound``: no more than so many, where others have their part of the machine.
@@ -135,7 +135,7 @@ def slots_on(spec: Spec, machine: Machine, bound: int | None = None) -> int:
     return fitting
 
 
-def asked_slots(spec: Spec) -> int | None:
+def asked_slots(spec: "Spec") -> int | None:
     """``max_concurrent`` as a number; None for "auto"."""
     asked = spec.search.max_concurrent
     return None if asked == "auto" else int(asked)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from evaluators.costs import Costs, cost_matrix
 from evaluators.errors import QuintainError
 from evaluators.metrics import REGISTERED, Direction, Metric, default_metric, resolve, standard_set
+from evaluators.race import raced_metric
 from evaluators.types import Dataset
 from search.errors import SpecError
-from search.spec import Spec
+from search.spec import Search, Spec
 
 #: Label metrics that a threshold can be tuned for, as they are written.
 TUNABLE = ", ".join(metric.name for metric in REGISTERED if metric.reads == "counts")
@@ -29,6 +30,12 @@ class Measures:
     cut: float | None = None
     tune: Metric | None = None
     tuned_objective: bool = False
+
+    def raced(self, search: Search, binary: bool) -> Metric | None:
+        """What trials race by; None where each goes to its end."""
+        if search.pruner == "none" or (search.pruner == "auto" and search.sampler == "grid"):
+            return None  # who asks for a grid means all of it
+        return raced_metric(self.metrics[0], tuned=self.tuned_objective, binary=binary)
 
 
 def measures(spec: Spec, dataset: Dataset) -> Measures:

@@ -17,7 +17,6 @@ from evaluators.errors import QuintainError
 from evaluators.mapped import mapped
 from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
-from evaluators.race import raced_metric
 from evaluators.resampling import Resampling, weightless
 from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, natural_splitter
@@ -34,7 +33,7 @@ from quintain.part import (
     searched_part,
 )
 from quintain.tasks import grid_warnings, misplaced, seems_regression, settled
-from search.errors import SpecError
+from search.errors import RecordsError, SpecError
 from search.opening import size_of
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
@@ -194,7 +193,7 @@ def prepare(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
         fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
         tuned_objective=measured.tuned_objective,
-        fresh_dearer=1.0 if part is None else part.dearer, race=_race(spec, measured, dataset),
+        fresh_dearer=1.0 if part is None else part.dearer, race=measured.raced(spec.search, dataset.binary),
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,
@@ -205,15 +204,6 @@ def prepare(
         ),
         part, on_part,
     )  # fmt: skip
-
-
-def _race(spec: Spec, measured: Measures, dataset: Dataset) -> Metric | None:
-    """What trials race by; None where each goes to its end."""
-    search = spec.search
-    if search.pruner == "none" or (search.pruner == "auto" and search.sampler == "grid"):
-        return None  # who asks for a grid means all of it
-    objective = measured.metrics[0]
-    return raced_metric(objective, tuned=measured.tuned_objective, binary=dataset.binary)
 
 
 def _resolved(
@@ -246,7 +236,16 @@ def _resolved(
 
 
 def spec_of(header: Mapping[str, Any]) -> Spec:
-    """The spec a sweep was started with, paths relative to where it stood then."""
+    """The spec a sweep was started with, paths relative to where it stood then.
+
+    Raises:
+        RecordsError: it was a search of ``SearchCV``, which has none.
+    """
+    if "searchcv" in header:
+        raise RecordsError(
+            "this is a search of quintain.SearchCV, whose data and estimator only its program "
+            "has: call the same fit again there, and it goes on where it was cut off"
+        )
     told = dict(header["spec"])
     if "tuned_for" not in header:  # of before thresholds were tuned, where 0.5 was no choice
         told["evaluate"] = {**told.get("evaluate", {}), "threshold": "auto"}

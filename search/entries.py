@@ -29,11 +29,12 @@ from typing import Any, Literal
 #: node      what a node did for some seconds     body: host, seconds, cores, cores_busy, memory_mb,
 #:           memory_total_mb
 #: plan      what was foreseen before the first trial      body: as ``search.outlook.Foresight``
+#: returned  a Python face gave its result back, or raised what the search came to    body: refit_s
 #: refreshed the finalists were scored on rows that came later   body: as `quintain refresh --json`
 Kind = Literal[
     "asked", "started", "fold", "paused", "lost", "ended", "baseline", "warning", "state",
     "finalists", "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node", "plan",
-    "budgets",
+    "budgets", "returned",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

@@ -86,7 +86,8 @@ class Finals:
         completed = [trial for trial in trials if trial.state == "completed"]
         scored = [trial for trial in completed if not trial.infeasible]
         ranked = sorted(scored, key=lambda t: (sign * (t.score or 0.0), t.wall_s, t.number))
-        units = int(FINALS_SHARE * sum(t.evaluated for t in trials if not t.live) * rules.repeats)
+        # as if all folds had been fitted: racing is to narrow no search and widen no interval
+        units = int(FINALS_SHARE * trials.ended * rules.repeats)
         plan = plan_on_more_rows(units) if rules.on_more_rows else plan_of(units, rules.repeats)
         if left_s is not None:
             walls = [trial.wall_s * rules.dearer / rules.repeats for trial in ranked]

@@ -269,8 +269,7 @@ def finals_deals(demand: Demand, slots: int) -> float:
     """Deals of all folds that follow the search, one after the other (see ``finals_plan``)."""
     if not demand.finals:
         return 0.0
-    whole = demand.trials * (RACED[1] if demand.raced else 1.0)
-    units = int(FINALS_SHARE * whole * demand.repeats)
+    units = int(FINALS_SHARE * demand.trials * demand.repeats)
     if demand.all_rows is None:
         plan = plan_of(units, demand.repeats)
     else:

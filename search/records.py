@@ -208,6 +208,10 @@ class Records:
             return latest[starts[0]]
         raise self._unknown(text, [latest[name] for name in starts])
 
+    def latest(self, name: str) -> str | None:
+        """The last sweep of exactly this name; None before the first."""
+        return next((sweep for sweep, of in self._store.select_ids() if of == name), None)
+
     def acquire(self, sweep: str, launch: str | None = None) -> Lease:
         """The right to drive a sweep. See ``search.lease`` for when a driver counts as alive.
 

@@ -109,6 +109,8 @@ def _classes(view: SweepView) -> Text:
     header = view.header
     if header.get("task") == "regression":
         return _line("target", f"{header.get('target')} (regression)")
+    if header.get("task") == "other":
+        return _line("estimator", header["searchcv"]["estimator"])
     if view.positive is None:
         names = [str(name) for name in header.get("classes", ())]
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""
@@ -174,6 +176,8 @@ def _estimate(view: SweepView) -> Iterator[RenderableType]:
     found = view.finals.estimate
     if found is None:
         why = view.finals.failure or "the winner was not scored on fresh folds before the end"
+        if "searchcv" in view.header:
+            why = "SearchCV scores on the folds searched on alone; see its estimate_"
         yield _line("estimate", Text(f"none: {why}", "yellow"))
         return
     ends = f"[{score(found.interval.low)}, {score(found.interval.high)}]"
@@ -250,7 +254,10 @@ def _next(view: SweepView) -> Group:
     """What to type next."""
     steps = [(f"quintain trials {view.id}", "every trial, its scores and its cost")]
     if view.state in ("interrupted", "stopped"):
-        steps.insert(0, (f"quintain resume {view.id}", "go on; nothing recorded runs again"))
+        how = f"quintain resume {view.id}"
+        if "searchcv" in view.header:
+            how = "the same fit in Python"
+        steps.insert(0, (how, "go on; nothing recorded runs again"))
     elif view.state == "completed":
         if view.header.get("rows_locked"):
             look = f'quintain holdout {view.id} --why "..."'

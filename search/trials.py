@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from evaluators.race import FEW_ROUNDS
 from evaluators.types import Configuration, Outcome, Resources, together
 from search.bodies import number, resources_of
 from search.constraints import broken
@@ -80,13 +79,6 @@ class Trial:
         self.folds = tuple(outcome.folds[policy.objective])
         self.wall_s = outcome.resources.wall_s
         self.infeasible = broken(policy.constraints, outcome.resources)
-
-    @property
-    def evaluated(self) -> float:
-        """The part of its folds that it had, once it has ended; one that failed counts as whole."""
-        if self.given_up is not None:
-            return (self.given_up or FEW_ROUNDS) / len(self.path)
-        return float(self.state != "cancelled")
 
     @property
     def live(self) -> bool:
