@@ -193,7 +193,8 @@ def prepare(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
         fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
         tuned_objective=measured.tuned_objective,
-        fresh_dearer=1.0 if part is None else part.dearer, race=measured.raced(spec.search, dataset.binary),
+        fresh_dearer=1.0 if part is None else part.dearer,
+        race=measured.raced(spec.search, dataset.binary),
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,
