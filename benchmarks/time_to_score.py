@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -122,14 +122,24 @@ class Runs:
         report = {
             "what": (__doc__ or "").strip().splitlines()[0],
             "machine": f"{platform.platform()}, {os.cpu_count()} cores",
-            "versions": {name: version(name) for name in
-                         ("scikit-learn", "xgboost", "optuna", "flaml", "ray", "numpy")},
+            "versions": _versions(),
             "settings": self._settings,
             "passes": bool(told) and all(law["holds"] for law in told),
             "laws": told,
             "runs": [run.to_json() for run in self.done],
         }  # fmt: skip
         self._file.write_text(json.dumps(report, indent=1))
+
+
+def _versions() -> dict[str, str | None]:
+    """Of all that took part; None for a peer that is not installed."""
+    found: dict[str, str | None] = {}
+    for name in ("scikit-learn", "xgboost", "optuna", "flaml", "ray", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
 
 
 def one_seed(
@@ -164,7 +174,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--works", default="", help="default: medium,adult,bank; quick: medium")
     parser.add_argument("--systems", default=",".join(systems()), help="random always takes part")
     parser.add_argument("--seeds", type=int, default=0, help="so many; default: 5, quick: 1")
-    parser.add_argument("--pruner", default="none", help="ours")
+    parser.add_argument("--pruner", default="auto", help="ours")
     parser.add_argument("--configurations", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="5,000 rows: under two minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="written after every run; one "
