@@ -38,8 +38,8 @@ class Opening:
         self._gone_on = 0
 
     def pauses(self, trial: Trial) -> bool:
-        """Whether a trial is only to be looked at."""
-        return trial.number < self._size and not trial.path
+        """Whether a trial is only to be looked at. A finalist of an earlier sweep has been."""
+        return trial.number < self._size and not trial.path and trial.origin != "refresh"
 
     def looked_at(self, trial: Trial) -> None:
         """One more waits. Where a whole trial is as short as a pack, no further one is paused."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.simulated import Happening, SimulatedRunner, VirtualClock
-from evaluators.types import Outcome, Resources
+from evaluators.types import Configuration, Outcome, Resources
 from search.domains import Float
 from search.driver import Driver
 from search.events import (
@@ -19,6 +19,7 @@ from search.events import (
     Report,
     SlotFreed,
 )  # fmt: skip
+from search.opening import Opening
 from search.policy import Policy
 from search.records import Records
 from search.space import Parameter, Space
@@ -148,6 +149,22 @@ def test_a_resumed_sweep_knows_who_waits_and_looks_at_nobody_twice(swept):
     assert len(handed) == POLICY.slots
     looked_at_before = {trial.number for trial in waiting}
     assert all(item.trial not in looked_at_before for item in handed if item.bar is not None)
+
+
+def test_the_record_gives_the_same_table_again(swept):
+    sweep, entries, _ = swept()
+    again = Trials.from_entries(entries, "score")
+    for trial in sweep.trials:
+        assert again[trial.number].state == trial.state
+        assert again[trial.number].given_up == trial.given_up
+        assert again[trial.number].spent == trial.spent
+
+
+def test_finalists_of_an_earlier_sweep_do_not_wait():
+    opening = Opening(POLICY)
+    asked = Trials().add(Configuration("m", {"x": 0.5}), "tpe", 0.0)
+    assert opening.pauses(asked)
+    assert not opening.pauses(replace(asked, origin="refresh"))
 
 
 def test_a_model_without_a_first_rung_is_evaluated_whole_at_once(swept):
