@@ -173,6 +173,12 @@ def measured(
             turn = number % len(chosen)
             for way in [*chosen[turn:], *chosen[:turn]]:
                 runs[way].append(run(way, work, epochs, number, rows))
+                told = runs[way][-1]
+                print(
+                    f"{work.name}, round {number + 1}, {way}: start {told.start_s:.2f} s, search "
+                    f"{told.search_s:.2f} s, after {told.after_s:.2f} s",
+                    file=sys.stderr, flush=True,
+                )  # fmt: skip
         found[work.name] = runs
         print("\n".join(table(work, runs)), flush=True)
     return found

@@ -45,6 +45,7 @@ class EarlyRay:
             self._variables = {}
         self._made = threading.Event()
         self._over = threading.Event()
+        self._unwanted = threading.Event()
         self._session: RaySession | None = None
         self._error: BaseException | None = None
         threading.Thread(target=self._run, name="quintain-ray-start", daemon=True).start()
@@ -60,6 +61,12 @@ class EarlyRay:
             raise self._error
         # without a working directory of its own the thread has left it to us
         return self._session or RaySession(self._address)
+
+    def abandon(self) -> None:
+        """As ``close``, but wait for nothing: a Ray that is still starting ends once it has."""
+        self._unwanted.set()
+        if self._made.is_set():
+            self.close()
 
     def close(self) -> None:
         """End Ray, where nobody has taken the session over; the thread may go."""
@@ -77,6 +84,8 @@ class EarlyRay:
             self._error = error
         finally:
             self._made.set()
+        if self._unwanted.is_set():
+            self.close()
         self._over.wait()
 
     @contextlib.contextmanager

@@ -256,6 +256,10 @@ class LocalRunner:
         if not driver.finished:
             self._start()
 
+    def abandon(self) -> None:
+        """What was begun is not wanted."""
+        self.close()
+
     def close(self) -> None:
         """Kill the children and remove their folder."""
         for child in self._children:

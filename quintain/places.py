@@ -43,9 +43,12 @@ def begun_early(
     begun = _begun(spec, runner, address)
     try:
         yield begun
-    finally:
+    except BaseException:
         if begun is not None:
-            begun.close()
+            begun.abandon()  # what went wrong is told now, not once Ray has started
+        raise
+    if begun is not None:
+        begun.close()
 
 
 def _small(spec: Spec) -> bool:

@@ -212,3 +212,13 @@ def test_a_machine_that_looks_full_is_planned_for_as_a_whole(monkeypatch):
         assert runner.prepare().memory_mb == pytest.approx(3600.0)
     finally:
         runner.close()
+
+
+@pytest.mark.parametrize("runner", ["ray"], indirect=True)
+def test_a_quick_worker_does_not_keep_another_from_starting(runner, workload):
+    """Its trials are over long before the other has started: both of them work all the same."""
+    space = Space({"faulty": (Parameter("x", Choice(tuple(map(float, range(40))))),)})
+    _, entries = run_grid(runner, workload, space, pace_s=0.001)
+    workers = {entry.body["worker"] for entry in entries if entry.kind == "started"}
+    assert len(workers) == 2
+    assert not [entry for entry in entries if entry.kind == "lost"]

@@ -1,0 +1,139 @@
+"""Which worker gets which pack on Ray, without a Ray."""
+
+from types import SimpleNamespace
+
+import pytest
+
+ray = pytest.importorskip("ray")
+
+from cluster.flow import RESTS_S, Flow  # noqa: E402
+from evaluators.types import Configuration  # noqa: E402
+from search.events import Cancel, Dispatch, Item, Pack, PackStarted, SlotFreed  # noqa: E402
+
+
+class Told:
+    """A driver that answers each free slot with the next of its packs."""
+
+    def __init__(self, *packs):
+        self.packs = list(packs)
+        self.heard = []
+        self.finished = False
+        self.cancel = None
+
+    def clock(self):
+        return 0.0
+
+    def feed(self, event):
+        self.heard.append(event)
+        if isinstance(event, SlotFreed) and self.packs:
+            return [Dispatch(self.packs.pop(0))]
+        return []
+
+    def poll(self):
+        return [] if self.cancel is None else [Cancel(self.cancel)]
+
+
+class Actor:
+    """Keeps what it was asked to do."""
+
+    def __init__(self):
+        self.asked = []
+        self._actor_id = SimpleNamespace(hex=lambda: "a")
+        self.take = SimpleNamespace(remote=lambda parcel: self.asked.append(parcel.pack.number))
+        self.rest = SimpleNamespace(remote=lambda seconds: self.asked.append("rest"))
+
+
+def pack(number, memory_mb=1000.0):
+    return Pack(number, (Item(number, 0, Configuration("m", {})),), None, memory_mb)
+
+
+@pytest.fixture
+def flow_of(monkeypatch):
+    found = {"Pid": 7, "Address": {"NodeID": "n", "IPAddress": "1.2.3.4"}}
+    monkeypatch.setattr(ray._private.state, "actors", lambda actor: found)
+    monkeypatch.setattr(ray, "kill", lambda actor: actor.asked.append("killed"))
+    return lambda slots, *packs: Flow(Told(*packs), None, slots, "run")
+
+
+def seated(flow, tune_id):
+    """A worker that has started with its first pack, and has reported its end."""
+    assert flow.seat_for(tune_id) is not None
+    actor = Actor()
+    flow.seated(tune_id, actor)
+    flow.seats[tune_id].pack = None
+    return flow.seats[tune_id], actor
+
+
+def test_a_worker_goes_on_with_the_next_pack(flow_of):
+    """Its Tune trial goes on; the record hears which worker has the pack."""
+    flow = flow_of(1, pack(0), pack(1))
+    seat, actor = seated(flow, "one")
+    flow.go_on(seat)
+    assert actor.asked == [1]
+    begun = [event for event in flow.driver.heard if isinstance(event, PackStarted)]
+    assert [(event.pack, event.worker) for event in begun] == [(0, "1.2.3.4:7"), (1, "1.2.3.4:7")]
+
+
+def test_a_quick_worker_leaves_a_starting_one_its_pack(flow_of):
+    """However quick it is, it gets new packs, and never the one another worker starts with."""
+    flow = flow_of(2, pack(0), pack(1), pack(2), pack(3))
+    seat, actor = seated(flow, "quick")
+    assert flow.seat_for("starting").number == 1
+    for _ in range(2):
+        flow.go_on(seat)
+        seat.pack = None
+    assert actor.asked == [2, 3]
+    assert flow.seats["starting"].pack == 1
+
+
+def test_a_pack_of_another_memory_class_gets_another_worker(flow_of):
+    """It is kept for the next Tune trial, and the present one ends."""
+    flow = flow_of(1, pack(0), pack(1, memory_mb=2000.0))
+    seat, actor = seated(flow, "small")
+    flow.go_on(seat)
+    assert actor.asked == []
+    assert flow.seat_for("large").number == 1
+    assert flow.seats["large"].limit_mb == 2000.0
+
+
+def test_a_worker_without_a_pack_rests_for_so_long_and_no_longer(flow_of):
+    """Then its Tune trial ends, and what it holds is free for others."""
+    flow = flow_of(1, pack(0))
+    seat, actor = seated(flow, "idle")
+    for _ in range(50):
+        flow.go_on(seat)
+    assert 2 <= len(actor.asked) < 10
+    assert RESTS_S <= seat.rested_s <= 2 * RESTS_S
+
+
+def test_nobody_rests_while_another_waits_for_a_place(flow_of):
+    """The idle one may be what keeps it from starting."""
+    flow = flow_of(2, pack(0), pack(1))
+    seat, actor = seated(flow, "idle")
+    assert flow.seat_for("starting") is not None
+    flow.go_on(seat)
+    assert actor.asked == []
+
+
+def test_slots_are_kept(flow_of):
+    """No more packs are asked for than may run at a time."""
+    flow = flow_of(1, pack(0), pack(1))
+    assert flow.seat_for("one") is not None
+    assert flow.seat_for("two") is None
+
+
+def test_a_cancelled_pack_ends_its_worker(flow_of):
+    """Whether the worker has it, or is still starting for it."""
+    flow = flow_of(2, pack(0), pack(1))
+    assert flow.seat_for("has it") is not None
+    first = Actor()
+    flow.seated("has it", first)
+    flow.driver.cancel = 0
+    flow.poll()
+    assert first.asked == ["killed"]
+    assert flow.seat_for("starts") is not None
+    flow.driver.cancel = 1
+    flow.poll()
+    second = Actor()
+    flow.seated("starts", second)
+    assert second.asked == ["killed"]
