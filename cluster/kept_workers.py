@@ -79,8 +79,12 @@ class KeptLocalRunner(LocalRunner):
         return super().prepare()
 
     def close(self) -> None:
-        """Keep the children that are idle; end the others, which may still be fitting."""
-        idle = [child for child in self._children if child.ready and child.pack is None]
+        """Keep the children that are idle or still starting; end those that may be fitting.
+
+        What one that starts has not read yet it reads later, in order: this workload, that it is
+        to let it go, and the next one.
+        """
+        idle = [child for child in self._children if child.pack is None and _lives(child)]
         self._children = [child for child in self._children if child not in idle]
         crew().give(idle, self._threads)
         own = self._folder
