@@ -146,6 +146,7 @@ submissions = sa.Table(
     sa.Column("key", sa.Text),  # the client's, under which it may ask again
     sa.Column("digest", sa.Text, nullable=False),  # of what was asked for under the key
     sa.Column("secret", sa.Text),  # digest of the token its driver posts with
+    sa.Column("posted", sa.BigInteger, nullable=False),  # batches that came over the network
     sa.UniqueConstraint("user", "key"),
     sa.Index("submissions_by_state", "state"),
 )
