@@ -177,13 +177,15 @@ class Submissions:
                 values = [{"sweep": sweep, **row} for row in rows]
                 connection.execute(sa.insert(entries), values)
 
-    def back(self, sweep: str, deaths: int, trials: int, reason: str) -> bool:
+    def back(self, sweep: str, deaths: int, trials: int, reason: str | None) -> bool:
         """A launched sweep waits again, and its driver may take it no more.
+
+        ``reason``: for the record; None where no driver was started at all.
 
         Raises:
             LeaseError: its driver is alive after all.
         """
-        told: tuple[SweepState, str] = ("queued", reason)
+        told: tuple[SweepState, str] | None = None if reason is None else ("queued", reason)
         return self._move(
             sweep, "launched", told, state="waiting", launch=None, deaths=deaths, trials=trials
         )

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintain.service import errors, routes_driver, routes_state, routes_sweeps, routes_watch
 from quintain.service.keeper import Keeper
-from quintain.service.launching import Drivers
+from quintain.service.launching import Drivers, LocalDrivers
 from quintain.service.settings import ServiceError, Settings, refuse_unsafe
 from quintain.service.shown import Shown
 from quintain.service.state import State
@@ -29,7 +29,12 @@ DRIVER_BYTES = 500_000_000
 
 def create_app(settings: Settings, records: Records) -> FastAPI:
     """The application; its queue moves from start-up to shutdown."""
-    drivers = Drivers(settings.records, records.folder, settings.slots)
+    drivers: Drivers = LocalDrivers(settings.records, records.folder, settings.slots)
+    if settings.cluster is not None:
+        from quintain.service.jobs import JobDrivers, connected
+
+        jobs = connected(settings.cluster)
+        drivers = JobDrivers(jobs, settings.reached_at, records.folder, settings.max_sweeps)
     keeper = Keeper(records, drivers, settings.max_sweeps)
     state = State(settings, records, keeper, Shown(records))
 
@@ -122,9 +127,10 @@ def serve(settings: Settings) -> None:
             )
         )  # fmt: skip
         whose = f"{users} users" if users else "this machine alone, no token"
+        where = settings.cluster or f"this machine, {settings.slots} trials at a time each"
         logging.getLogger("quintain.service").info(
-            "%s for %s, at most %d sweeps at a time with %d trials each; records: %s",
-            settings.url, whose, settings.max_sweeps, settings.slots, records.place,
+            "%s for %s; at most %d sweeps at a time on %s; records: %s",
+            settings.url, whose, settings.max_sweeps, where, records.place,
         )  # fmt: skip
         try:
             server.run()
