@@ -3,8 +3,10 @@
 Our own submission id makes a submission safe to send again: Ray refuses a second job of one id.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import httpx
@@ -53,6 +55,16 @@ class Jobs:
             return str(answer.json()["ray_version"])
         except (ValueError, KeyError, TypeError):
             raise ClusterError(f"what answers at {self.url} is no Ray dashboard") from None
+
+    def ahead_s(self) -> float | None:
+        """Seconds that the cluster's clock is ahead of ours, to about one; None if not told."""
+        told = self._ask("GET", "/api/version").headers.get("Date")
+        return None if told is None else parsedate_to_datetime(told).timestamp() - time.time()
+
+    def guarded(self) -> bool:
+        """Whether the cluster asks for a token; one that cannot say so is older and asks none."""
+        answer = self._ask("GET", "/api/authentication_mode", missing=True)
+        return answer.is_success and answer.json().get("authentication_mode") == "token"
 
     def cores(self) -> list[int]:
         """Cores of each node that is alive."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from quintain.terminal import Example, json_option, records_option, service_option
+from quintain.terminal import MENDABLE, Example, json_option, records_option, service_option
 
 
 @click.command(
@@ -153,3 +153,27 @@ def users(
         click.echo(f"{user['name']}  {user['role']}")
     if not found:
         click.echo("no users: the service answers this machine alone, without a token")
+
+
+@click.command(
+    cls=Example, short_help="Look at this machine, the records and a cluster; say what to mend.",
+    example="quintain doctor --cluster http://head:8265",
+)  # fmt: skip
+@click.option("--cluster", metavar="URL", help="Also look at this Ray cluster's dashboard.")
+@records_option
+@service_option
+@json_option
+def doctor(cluster: str | None, records: str | None, service: str | None, as_json: bool) -> None:
+    """Look at what a sweep stands on, and say what to mend; exit code 2 where something must be."""
+    from quintain import doctor as room
+
+    found = room.look(records, cluster, service)
+    if as_json:
+        click.echo(json.dumps([each.to_json() for each in found]))
+    else:
+        for each in found:
+            click.echo(f"{each.state:4}  {each.name}: {each.said}")
+            if each.mend:
+                click.echo(f"      {each.mend}")
+    if any(each.state == "fail" for each in found):
+        sys.exit(MENDABLE)

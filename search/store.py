@@ -85,6 +85,11 @@ class Store:
         """Close every connection."""
         self._database.close()
 
+    def clock(self) -> float:
+        """Seconds since the epoch, by the store."""
+        with self._database.reading() as connection:
+            return now(connection)
+
     def insert_sweep(self, name: str, body: str) -> str:
         """A new sweep of that name; its id is the name and the next serial, 1 at first."""
         with self._database.writing() as connection:
