@@ -68,7 +68,12 @@ class PostedStore:
 
     def orders(self, sweep: str, after: int) -> list[Change]:
         """Orders to a sweep after a change."""
-        return [Change(**told, sweep=sweep) for told in self._call("orders", sweep, after)]
+        found = self._call("orders", sweep, after, patience_s=0.0)
+        return [Change(**told, sweep=sweep) for told in found]
+
+    def beat(self, sweep: str, token: str) -> None:
+        """A sign of life; the next one comes soon enough where this one does not arrive."""
+        self._call("beat", sweep, token, patience_s=0.0)
 
     def __getattr__(self, method: str) -> Any:
         """The other calls are the store's own."""
@@ -76,14 +81,14 @@ class PostedStore:
             raise AttributeError(method)
         return lambda *args: self._call(method, *args)
 
-    def _call(self, method: str, *args: Any) -> Any:
-        """One call, tried again while the service is away.
+    def _call(self, method: str, *args: Any, patience_s: float = PATIENCE_S) -> Any:
+        """One call, tried again while the service is away, for so many seconds.
 
         Raises:
             LeaseError: this driver's sweep is another's now.
             RecordsError: the service has been away for too long, or has refused.
         """
-        until, pause = time.monotonic() + PATIENCE_S, FIRST_S
+        until, pause = time.monotonic() + patience_s, FIRST_S
         while True:
             answer = None
             try:
