@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from quintain.terminal import Example, json_option, records_option, service_option
+from quintain.terminal import MENDABLE, Example, json_option, records_option, service_option
 
 
 @click.command(
@@ -32,11 +32,18 @@ from quintain.terminal import Example, json_option, records_option, service_opti
     "--tls-key", type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Its private key (PEM).",
 )  # fmt: skip
+@click.option(
+    "--cluster", metavar="URL",
+    help="Run drivers as jobs of the Ray cluster with this dashboard, http://head:8265; "
+    "RAY_AUTH_TOKEN holds its token.",
+)  # fmt: skip
+@click.option("--public-url", metavar="URL", help="Where the cluster's nodes reach this service.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of this port speaks TLS.")
 @records_option
 def serve(
     host: str, port: int, max_sweeps: int, data_roots: tuple[Path, ...], tls_cert: Path | None,
-    tls_key: Path | None, behind_proxy: bool, records: str | None,
+    tls_key: Path | None, cluster: str | None, public_url: str | None, behind_proxy: bool,
+    records: str | None,
 ) -> None:  # fmt: skip
     """Run the service on this machine until Ctrl-C; running sweeps go on without it."""
     from quintain.service.app import serve as run
@@ -48,6 +55,7 @@ def serve(
     run(Settings(
         records=records, host=host, port=port, max_sweeps=max_sweeps, tls=tls,
         slots=slots_each(max_sweeps), data_roots=data_roots, behind_proxy=behind_proxy,
+        cluster=cluster, public_url=public_url,
     ))  # fmt: skip
 
 
@@ -145,3 +153,27 @@ def users(
         click.echo(f"{user['name']}  {user['role']}")
     if not found:
         click.echo("no users: the service answers this machine alone, without a token")
+
+
+@click.command(
+    cls=Example, short_help="Look at this machine, the records and a cluster; say what to mend.",
+    example="quintain doctor --cluster http://head:8265",
+)  # fmt: skip
+@click.option("--cluster", metavar="URL", help="Also look at this Ray cluster's dashboard.")
+@records_option
+@service_option
+@json_option
+def doctor(cluster: str | None, records: str | None, service: str | None, as_json: bool) -> None:
+    """Look at what a sweep stands on, and say what to mend; exit code 2 where something must be."""
+    from quintain import doctor as room
+
+    found = room.look(records, cluster, service)
+    if as_json:
+        click.echo(json.dumps([each.to_json() for each in found]))
+    else:
+        for each in found:
+            click.echo(f"{each.state:4}  {each.name}: {each.said}")
+            if each.mend:
+                click.echo(f"      {each.mend}")
+    if any(each.state == "fail" for each in found):
+        sys.exit(MENDABLE)

@@ -1,6 +1,8 @@
 """``quintain list``: every sweep of a store in a row of its own."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from rich.table import Table
@@ -10,23 +12,26 @@ from evaluators.errors import QuintainError
 from search.records import Records, SweepRecord
 from search.view import SweepView, read_view
 
+ENDS = ("completed", "pruned", "failed", "cancelled")
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "green"}
 
 
 def rows(store: Records) -> list[dict[str, Any]]:
     """One object a sweep, newest first; the outer folds of a nested one are parts of it."""
-    return [row(store, found) for found in store.sweeps() if "outer_of" not in found.header]
+    view_of = partial(read_view, store)
+    return [row(found, view_of) for found in store.sweeps() if "outer_of" not in found.header]
 
 
-def row(store: Records, found: SweepRecord) -> dict[str, Any]:
-    """What the last state entry says; a sweep without one of its own is counted."""
+def row(found: SweepRecord, view_of: Callable[[str], SweepView]) -> dict[str, Any]:
+    """What the last state entry says; a sweep that has begun and has none is counted."""
     summary = found.last.get("summary")
     nested = found.header.get("spec", {}).get("evaluate", {}).get("nested")
-    if summary is None or nested:
-        view = read_view(store, found.id)
+    if not found.last:
+        summary = {"counts": dict.fromkeys(ENDS, 0), "best": None}
+    elif summary is None or nested:
+        view = view_of(found.id)
         best = None if view.best is None else {"trial": view.best.trial, "score": view.best.score}
-        ends = ("completed", "pruned", "failed", "cancelled")
-        summary = {"counts": {state: view.counts[state] for state in ends}, "best": best}
+        summary = {"counts": {state: view.counts[state] for state in ENDS}, "best": best}
         summary["estimate"] = view.finals.estimate and view.finals.estimate.score
     return {
         "sweep": found.id,

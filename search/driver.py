@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from search.entries import Entry
+from search.errors import LeaseError, RecordsError
 from search.events import BudgetsSet, Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
 from search.node_log import NodeLog
 from search.records import Lease, Records
@@ -96,7 +97,13 @@ class Driver:
         if self.finished or abs(self.clock() - self._looked_at) < HEARD_EVERY_S:
             return out
         self._looked_at = self.clock()
-        for order in self._orders():
+        try:
+            orders = list(self._orders())
+        except LeaseError:
+            raise
+        except RecordsError:  # a store that is away for a while ends no search by itself
+            return out
+        for order in orders:
             if isinstance(order, StopAsked):
                 self.stop(order.reason, order.grace_s)
             else:

@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +50,15 @@ class Holder:
         if abs(now - self.heartbeat) >= LAPSE_S:
             return False
         return self.machine != _machine() or _started(self.pid) == self.pid_started
+
+    def same_process(self, other: "Holder") -> bool:
+        """Whether both are one and the same process."""
+        mine = (self.machine, self.pid, self.pid_started)
+        return mine == (other.machine, other.pid, other.pid_started)
+
+    def now(self, moment: float) -> "Holder":
+        """The same with a token nobody had and a sign of life at ``moment``."""
+        return replace(self, token=uuid.uuid4().hex, heartbeat=moment)
 
 
 def this_process(sweep: str, now: float) -> Holder:

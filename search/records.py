@@ -93,6 +93,11 @@ class Records:
     ) -> None:
         self.close()
 
+    @property
+    def statements(self) -> "Store":
+        """What is under it, for the service, which passes a driver's calls on."""
+        return self._store
+
     @cached_property
     def submissions(self) -> "Submissions":
         """What the service was asked for."""

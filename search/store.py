@@ -85,6 +85,11 @@ class Store:
         """Close every connection."""
         self._database.close()
 
+    def clock(self) -> float:
+        """Seconds since the epoch, by the store."""
+        with self._database.reading() as connection:
+            return now(connection)
+
     def insert_sweep(self, name: str, body: str) -> str:
         """A new sweep of that name; its id is the name and the next serial, 1 at first."""
         with self._database.writing() as connection:
@@ -98,7 +103,7 @@ class Store:
             if token is None:
                 self._check_sweep(connection, sweep)
             else:
-                _beat(connection, sweep, token)
+                beat(connection, sweep, token)
             if rows:
                 connection.execute(_APPEND, [{"sweep": sweep, **row} for row in rows])
 
@@ -143,13 +148,13 @@ class Store:
     def settle(self, sweep: str, token: str, body: str) -> None:
         """The header of a sweep that was queued, once what it names has been read."""
         with self._database.writing() as connection:
-            _beat(connection, sweep, token)
+            beat(connection, sweep, token)
             connection.execute(sa.update(sweeps).where(sweeps.c.id == sweep).values(body=body))
 
-    def take(self, sweep: str, launch: str | None = None) -> str:
-        """A lease on ``sweep`` for this process: its token.
+    def take(self, sweep: str, launch: str | None = None, holder: Holder | None = None) -> str:
+        """A lease on ``sweep`` for this process, or for ``holder``: its token.
 
-        ``launch``: for which the service has started it.
+        ``launch``: for which the service has started it. Who asks once more gets another token.
 
         Raises:
             LeaseError: another driver is alive, or the service has launched another meanwhile.
@@ -160,16 +165,17 @@ class Store:
                 asked = sa.select(submissions.c.launch).where(submissions.c.sweep == sweep)
                 if connection.execute(asked).scalar() != launch:
                     raise LeaseError(f"sweep {sweep} is no longer this driver's to take")
-            undriven(connection, sweep)
+            undriven(connection, sweep, but=holder)
             connection.execute(sa.delete(leases).where(leases.c.sweep == sweep))
-            taken = this_process(sweep, now(connection))
+            moment = now(connection)
+            taken = this_process(sweep, moment) if holder is None else holder.now(moment)
             connection.execute(sa.insert(leases).values(**asdict(taken)))
         return taken.token
 
     def beat(self, sweep: str, token: str) -> None:
         """A sign of life; LeaseError when ``token`` holds no longer."""
         with self._database.writing() as connection:
-            _beat(connection, sweep, token)
+            beat(connection, sweep, token)
 
     def free(self, sweep: str, token: str) -> None:
         """Give up what ``token`` holds, if it still holds it."""
@@ -264,12 +270,14 @@ class Store:
             raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
 
 
-def undriven(connection: sa.Connection, sweep: str) -> None:
-    """Raise LeaseError if a driver of the sweep is alive; in a transaction."""
+def undriven(connection: sa.Connection, sweep: str, but: Holder | None = None) -> None:
+    """Raise LeaseError if a driver of the sweep, another than ``but``, lives; in a transaction."""
     row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
-    moment = now(connection)
-    if row is not None and Holder(**row._mapping).alive(moment):
-        raise LeaseError(_refusal(Holder(**row._mapping), moment))
+    if row is None:
+        return
+    found, moment = Holder(**row._mapping), now(connection)
+    if found.alive(moment) and not (but is not None and found.same_process(but)):
+        raise LeaseError(_refusal(found, moment))
 
 
 def new_sweep(connection: sa.Connection, name: str, body: str) -> str:
@@ -293,7 +301,7 @@ def _on(data: str) -> sa.ColumnElement[bool]:
     return sweeps.c.body.contains(f'"table":"{data}"', autoescape=True)
 
 
-def _beat(connection: sa.Connection, sweep: str, token: str) -> None:
+def beat(connection: sa.Connection, sweep: str, token: str) -> None:
     """Renewing is the proof that the token holds: the row stays locked until the commit."""
     values = {"of": sweep, "by": token, "at": now(connection)}
     if connection.execute(_RENEW, values).rowcount:

@@ -4,7 +4,7 @@ Each method is one transaction. A submission waits, is launched (one driver may 
 one that knows the name of the launch), and ends; a driver that died sends it back to waiting.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,9 +15,10 @@ from search.changes import added
 from search.database import Database, now
 from search.entries import SweepState
 from search.errors import RecordsError, UnknownSweepError
-from search.store import alone, new_sweep, undriven
+from search.store import alone, beat, new_sweep, undriven
 from search.tables import deleted, entries, leases, submissions, sweeps
 from search.turns import Claim
+from search.users import digest as digest_of
 
 SubmissionState = Literal["waiting", "launched", "ended"]
 
@@ -38,6 +39,7 @@ class Submission:
         deaths: of drivers in a row between which no trial ended.
         trials: that had ended when a driver died last.
         secret: digest of the token that its driver posts with.
+        posted: batches of entries that have come from drivers over the network.
     """
 
     sweep: str
@@ -51,6 +53,7 @@ class Submission:
     deaths: int
     trials: int
     secret: str | None
+    posted: int
 
     @property
     def claim(self) -> Claim:
@@ -147,13 +150,42 @@ class Submissions:
         """Name the driver that may take a waiting sweep; False where it waits no longer."""
         return self._move(sweep, "waiting", None, state="launched", launch=launch, secret=secret)
 
-    def back(self, sweep: str, deaths: int, trials: int, reason: str) -> bool:
+    def of_secret(self, token: str) -> Submission | None:
+        """The launched sweep whose driver has this token; None if it is nobody's any more."""
+        query = sa.select(submissions).where(
+            submissions.c.secret == digest_of(token), submissions.c.state == "launched"
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _submission(row)
+
+    def post(
+        self, owner: str, number: int, sweep: str, rows: Sequence[Mapping[str, Any]], token: str
+    ) -> None:
+        """Batch ``number`` of the entries that the driver of ``owner`` sends, once.
+
+        A batch that has come before, and whose answer was lost, changes nothing.
+
+        Raises:
+            LeaseError: ``token`` no longer holds ``sweep``.
+        """
+        mine = submissions.c.sweep == owner
+        with self._database.writing() as connection:
+            beat(connection, sweep, token)
+            counted = sa.update(submissions).where(mine, submissions.c.posted == number - 1)
+            if connection.execute(counted.values(posted=number)).rowcount and rows:
+                values = [{"sweep": sweep, **row} for row in rows]
+                connection.execute(sa.insert(entries), values)
+
+    def back(self, sweep: str, deaths: int, trials: int, reason: str | None) -> bool:
         """A launched sweep waits again, and its driver may take it no more.
+
+        ``reason``: for the record; None where no driver was started at all.
 
         Raises:
             LeaseError: its driver is alive after all.
         """
-        told: tuple[SweepState, str] = ("queued", reason)
+        told: tuple[SweepState, str] | None = None if reason is None else ("queued", reason)
         return self._move(
             sweep, "launched", told, state="waiting", launch=None, deaths=deaths, trials=trials
         )
@@ -220,7 +252,7 @@ def _waiting(
     """The row of a submission that has just come."""
     return {
         "sweep": sweep, "user": user, "priority": priority, "submitted": now(connection),
-        "state": "waiting", "launch": None, "heard": heard, "deaths": 0, "trials": 0,
+        "state": "waiting", "launch": None, "heard": heard, "deaths": 0, "trials": 0, "posted": 0,
     }  # fmt: skip
 
 

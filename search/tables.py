@@ -5,7 +5,7 @@ so that every database takes every text a user's data can hold. Times are second
 
 History, newest first; a change of any table is a new version with its step in ``STEPS``:
 
-3   submissions, users, changes, deleted: what the service was asked for, by whom
+3   submissions, service_users, service_changes, deleted_sweeps: what was asked for, by whom
 2   partitions, holdouts, looks: what may never be drawn, trained on or looked at twice; sources:
     which rows a table had
 1   meta, sweeps, entries, leases
@@ -146,13 +146,14 @@ submissions = sa.Table(
     sa.Column("key", sa.Text),  # the client's, under which it may ask again
     sa.Column("digest", sa.Text, nullable=False),  # of what was asked for under the key
     sa.Column("secret", sa.Text),  # digest of the token its driver posts with
+    sa.Column("posted", sa.BigInteger, nullable=False),  # batches that came over the network
     sa.UniqueConstraint("user", "key"),
     sa.Index("submissions_by_state", "state"),
 )
 
 #: Who may use the service; a token is kept as its digest.
 users = sa.Table(
-    "users",
+    "service_users",
     _tables,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("role", sa.Text, nullable=False),  # read, submit, admin
@@ -162,7 +163,7 @@ users = sa.Table(
 
 #: Who changed what and when; a driver finds its orders here. Rows outlive their sweep.
 changes = sa.Table(
-    "changes",
+    "service_changes",
     _tables,
     sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("time", sa.Double, nullable=False),
@@ -176,7 +177,7 @@ changes = sa.Table(
 
 #: Serials that are never given again: what was drawn or looked at under an id stays under it.
 deleted = sa.Table(
-    "deleted",
+    "deleted_sweeps",
     _tables,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),

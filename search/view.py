@@ -11,36 +11,22 @@ from typing import Any
 
 from evaluators.types import Warned
 from search import bodies
-from search.bodies import Json, number
+from search.bodies import Json
 from search.choice import alike
 from search.entries import BUDGETED, Entry, SweepState
 from search.front import front
-from search.outlook import Foresight
 from search.records import Records
-from search.view_cost import Cost, Runs, cost_of
-from search.view_finals import FinalsFold, FinalsView
-from search.view_nodes import NodesFold
+from search.view_cost import Cost, cost_of
+from search.view_finals import FinalsView
+from search.view_fold import BaselineView, SweepFold
 from search.view_plan import PlanView
-from search.view_race import RaceFold, RaceView
-from search.view_rows import COUNTED, TrialFold, TrialView, counts_of, ranked
+from search.view_race import RaceView
+from search.view_rows import COUNTED, TrialView, counts_of, ranked
 
 #: What is told of a refresh beside the rest; all of it is in the record.
 REFRESHED = ("when", "new_rows", "verdict", "fresh", "next")
 #: What is told of each trial on the front of score against cost.
 FRONT = ("trial", "score", "fit_s", "predict_ms_per_1k", "peak_mb")
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineView:
-    """What a model without features scores; ``score`` in the sweep's metric, NaN if undefined.
-
-    It is of all rows, as the estimate is; ``searched`` of the rows and folds searched on.
-    """
-
-    kind: str
-    score: float
-    scores: Mapping[str, float]
-    searched: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +100,26 @@ class SweepView:
         ``state`` is the recorded one unless given ("interrupted" is not in the entries);
         ``created`` the first entry's time.
         """
-        fold = _Fold.of(str(header.get("metric", "")), entries, header.get("part"))
+        fold = SweepFold.of(str(header.get("metric", "")), header.get("part"))
+        for entry in entries:
+            fold.read(entry)
+        return cls.of(sweep, header, fold, state, created=created, records=records, place=place)
+
+    @classmethod
+    def of(
+        cls,
+        sweep: str,
+        header: Mapping[str, Any],
+        fold: SweepFold,
+        state: SweepState | None = None,
+        *,
+        created: float | None = None,
+        records: str = "",
+        place: str = "",
+    ) -> "SweepView":
+        """The sweep as the entries that ``fold`` has read tell it; it can read on afterwards."""
         direction = str(header.get("direction", "maximize"))
-        trials = tuple(fold.trials[trial].view(fold.metric) for trial in sorted(fold.trials))
+        trials, runs = fold.rows(), fold.runs.as_of_now()
         ended = sum(trial.state in BUDGETED for trial in trials)
         by_number = {trial.trial: trial for trial in trials}
         finals = fold.finals.view(fold.metric, direction, by_number, ended + fold.tried_elsewhere)
@@ -133,15 +136,15 @@ class SweepView:
             baseline=fold.baseline,
             trials=trials,
             counts=counts_of(trials),
-            wall_s=fold.runs.wall_s,
+            wall_s=runs.wall_s,
             resources=cost_of(
-                trials, finals, fold.runs, fold.nodes.view(fold.began), header.get("spec") or {}
+                trials, finals, runs, fold.nodes.view(fold.began), header.get("spec") or {}
             ),
             best=finals.winner or next(iter(ranked(trials, direction)), None),
             finals=finals,
             doubts=tuple(fold.doubts),
             refreshed=tuple(fold.refreshed),
-            plan=fold.plan(trials),
+            plan=fold.plan(trials, runs),
             race=fold.race.view(header.get("raced"), header.get("direction", "maximize")),
             reason=str(fold.last.get("reason") or ""),
             records=records,
@@ -264,72 +267,6 @@ class SweepView:
     def trials_json(self) -> list[dict[str, Json]]:
         """The list of `quintain trials --json`, in the order of asking."""
         return [trial.to_json() for trial in self.trials]
-
-
-@dataclass(slots=True)
-class _Fold:
-    """Everything the entries have said so far, of a sweep that ranks by ``metric``."""
-
-    metric: str
-    trials: dict[int, TrialFold] = field(default_factory=dict)
-    warnings: dict[Warned, None] = field(default_factory=dict)  # each once, in order
-    doubts: list[Warned] = field(default_factory=list)
-    refreshed: list[Mapping[str, Any]] = field(default_factory=list)
-    baseline: BaselineView | None = None
-    last: Mapping[str, Any] = field(default_factory=dict)
-    runner: str = ""
-    began: float = 0.0
-    runs: Runs = field(default_factory=Runs)
-    nodes: NodesFold = field(default_factory=NodesFold)
-    finals: FinalsFold = field(default_factory=FinalsFold)
-    race: RaceFold = field(default_factory=RaceFold)
-    tried_elsewhere: int = 0
-    foreseen: Foresight | None = None
-
-    @classmethod
-    def of(cls, metric: str, entries: Iterable[Entry], part: Mapping[str, Any] | None) -> "_Fold":
-        """All of ``entries`` read, in their order; ``part``: of the rows, as the header has it."""
-        fold = cls(metric, finals=FinalsFold(part=part))
-        for entry in entries:
-            fold.read(entry)
-        fold.runs.close()
-        return fold
-
-    def read(self, entry: Entry) -> None:
-        """Take over one entry; kinds not known are passed over."""
-        body = entry.body
-        self.began = self.began or entry.time
-        self.runs.read(entry)
-        self.nodes.read(entry)
-        self.finals.read(entry)
-        self.race.read(entry, self.metric)
-        if entry.trial >= 0:
-            self.trials.setdefault(entry.trial, TrialFold(entry.trial)).read(entry)
-        match entry.kind:
-            case "warning":
-                warned = Warned(body["code"], body["message"], body.get("figure"))
-                self.warnings[warned] = None
-                if self.finals.winner is not None:
-                    self.doubts.append(warned)
-            case "baseline":
-                scores = {name: number(score) for name, score in body["scores"].items()}
-                score = scores.get(self.metric, math.nan)
-                on_part = body.get("searched", body)["scores"].get(self.metric, math.nan)
-                self.baseline = BaselineView(body["kind"], score, scores, number(on_part))
-            case "refreshed":
-                self.refreshed.append(body)
-            case "plan":
-                self.foreseen = Foresight.read(body)
-            case "state":
-                self.last = body
-                self.runner = body.get("runner", self.runner)
-                self.tried_elsewhere = body.get("tried_elsewhere", self.tried_elsewhere)
-
-    def plan(self, trials: tuple[TrialView, ...]) -> PlanView | None:
-        """What was foreseen beside these trials."""
-        if self.foreseen is None:
-            return None
-        return PlanView.of(self.foreseen, trials, self.runs.wall_s)
 
 
 def read_view(records: Records, sweep: str) -> SweepView:

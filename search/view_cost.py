@@ -86,6 +86,12 @@ class Runs:
         if state in ("completed", "stopped", "failed"):
             self.close()
 
+    def as_of_now(self) -> "Runs":
+        """The same with the open run closed; this one goes on reading."""
+        now = replace(self)
+        now.close()
+        return now
+
     def close(self) -> None:
         """The run that is open, if any, is over at its last entry."""
         if self._start is not None:

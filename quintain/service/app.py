@@ -9,12 +9,13 @@ from importlib.metadata import version
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quintain.service import errors, routes_state, routes_sweeps, routes_watch
+from quintain.service import errors, routes_driver, routes_state, routes_sweeps, routes_watch
 from quintain.service.keeper import Keeper
-from quintain.service.launching import Drivers
+from quintain.service.launching import Drivers, LocalDrivers
 from quintain.service.settings import ServiceError, Settings, refuse_unsafe
 from quintain.service.shown import Shown
 from quintain.service.state import State
@@ -22,11 +23,18 @@ from search.records import Records
 
 #: Bytes of a request's body at most; a spec is a few thousand.
 BODY_BYTES = 2_000_000
+#: The same for what drivers post: identities of locked rows, eight bytes each, among it.
+DRIVER_BYTES = 500_000_000
 
 
 def create_app(settings: Settings, records: Records) -> FastAPI:
     """The application; its queue moves from start-up to shutdown."""
-    drivers = Drivers(settings.records, records.folder, settings.slots)
+    drivers: Drivers = LocalDrivers(settings.records, records.folder, settings.slots)
+    if settings.cluster is not None:
+        from quintain.service.jobs import JobDrivers, connected
+
+        jobs = connected(settings.cluster)
+        drivers = JobDrivers(jobs, settings.reached_at, records.folder, settings.max_sweeps)
     keeper = Keeper(records, drivers, settings.max_sweeps)
     state = State(settings, records, keeper, Shown(records))
 
@@ -43,7 +51,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     )  # fmt: skip
     app.state.service = state
     errors.register(app)
-    for module in (routes_sweeps, routes_watch, routes_state):
+    for module in (routes_sweeps, routes_watch, routes_driver, routes_state):
         app.include_router(module.routes)
     app.add_middleware(Counted, state=state)
     return app
@@ -62,14 +70,15 @@ class Counted:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        most = await run_in_threadpool(self._most, scope)
         taken = 0
 
         async def limited() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > BODY_BYTES:
-                raise HTTPException(413, f"a request holds {BODY_BYTES} bytes at most")
+            if taken > most:
+                raise HTTPException(413, f"a request holds {most} bytes at most")
             return message
 
         async def counted(message: Message) -> None:
@@ -86,6 +95,16 @@ class Counted:
             await send(message)
 
         await self._app(scope, limited, counted)
+
+    def _most(self, scope: Scope) -> int:
+        """Bytes of a request's body at most: more only for a driver whose token is good."""
+        told = dict(scope["headers"])
+        large = int(told.get(b"content-length", b"0") or 0) > BODY_BYTES
+        if not large or not scope["path"].startswith("/v1/driver/"):
+            return BODY_BYTES
+        token = told.get(b"authorization", b"").decode("latin-1").partition(" ")[2].strip()
+        known = self._state.records.submissions.of_secret(token)
+        return BODY_BYTES if known is None else DRIVER_BYTES
 
 
 def serve(settings: Settings) -> None:
@@ -108,9 +127,10 @@ def serve(settings: Settings) -> None:
             )
         )  # fmt: skip
         whose = f"{users} users" if users else "this machine alone, no token"
+        where = settings.cluster or f"this machine, {settings.slots} trials at a time each"
         logging.getLogger("quintain.service").info(
-            "%s for %s, at most %d sweeps at a time with %d trials each; records: %s",
-            settings.url, whose, settings.max_sweeps, settings.slots, records.place,
+            "%s for %s; at most %d sweeps at a time on %s; records: %s",
+            settings.url, whose, settings.max_sweeps, where, records.place,
         )  # fmt: skip
         try:
             server.run()

@@ -82,6 +82,10 @@ class Client:
     ) -> None:  # fmt: skip
         self._http.close()
 
+    def version(self) -> str:
+        """Which quintain it is."""
+        return str(self._json("GET", "/health")["version"])
+
     def submit(
         self, spec: Mapping[str, Any], folder: str, *, priority: int = 0, key: str | None = None
     ) -> dict[str, Any]:

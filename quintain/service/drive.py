@@ -1,7 +1,8 @@
 """One driver of the service: ``python -m quintain.service.drive SWEEP LAUNCH [SLOTS]``.
 
 It takes the sweep's lease under the name of its launch, so that of two drivers that were started
-for one sweep only the last does anything. The store is named by the environment.
+for one sweep only the last does anything. The environment names the store, or on a cluster the
+service and a token that is worth this sweep alone.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 from evaluators.errors import QuintainError
 from search.entries import Entry
@@ -18,29 +20,51 @@ from search.records import Lease, Records
 #: Exit codes: the sweep is over (however it ended), or is another's; anything else is a death.
 OVER, ANOTHERS = 0, 3
 
+#: Of a driver on a cluster: the service to post to, and its token.
+SERVICE, TOKEN = "QUINTAIN_DRIVER_SERVICE", "QUINTAIN_DRIVER_TOKEN"
+
+
+@contextlib.contextmanager
+def taken(sweep: str, launch: str) -> Iterator[tuple[Records, Lease, int]]:
+    """The records, the lease of the sweep, and the last order that is done with.
+
+    Raises:
+        LeaseError: the sweep is another's.
+    """
+    url = os.environ.get(SERVICE)
+    if url is not None:
+        from quintain.service.posting import posted_records
+
+        token = os.environ.pop(TOKEN)  # workers, and the user's code in them, need none
+        store, lease, heard = posted_records(url, token, sweep, launch)
+        with store, lease:
+            yield store, lease, heard
+        return
+    with Records.open(create=False) as store:
+        submission = store.submissions.get(sweep)
+        with store.acquire(sweep, launch) as lease:
+            yield store, lease, 0 if submission is None else submission.heard
+
 
 def main(sweep: str, launch: str, slots: int | None) -> int:
     """Drive ``sweep`` to its end; the exit code."""
     from quintain.sweeps import default_watcher, drive
 
-    with Records.open(create=False) as store:
-        submission = store.submissions.get(sweep)
-        try:
-            lease = store.acquire(sweep, launch)
-        except LeaseError as error:
-            print(f"not driven: {error}", file=sys.stderr)
-            return ANOTHERS
-        with lease:
-            heard = 0 if submission is None else submission.heard
+    address = os.environ.get("RAY_ADDRESS") if SERVICE in os.environ else None
+    try:
+        with taken(sweep, launch) as (store, lease, heard):
             try:
                 drive(
-                    store, lease, runner="local", address=None, slots=slots, heard=heard,
-                    watcher=default_watcher(),
+                    store, lease, runner="ray" if address else "local", address=address,
+                    slots=slots, heard=heard, watcher=default_watcher(),
                 )  # fmt: skip
             except RecordsError:
                 raise  # the store cannot be used now: the service tries again
             except QuintainError as error:
                 _failed(store, lease, error)
+    except LeaseError as error:
+        print(f"not driven: {error}", file=sys.stderr)
+        return ANOTHERS
     return OVER
 
 

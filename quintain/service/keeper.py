@@ -11,6 +11,8 @@ import threading
 import time
 import uuid
 
+from cluster.jobs import ClusterAwayError
+from evaluators.errors import QuintainError
 from quintain.service.launching import STARTS_WITHIN_S, Drivers
 from quintain.stopping import FINAL, GRACE_S
 from search.changes import Change
@@ -19,6 +21,7 @@ from search.errors import LeaseError, RecordsError, UnknownSweepError
 from search.records import Records, SweepRecord
 from search.submissions import Submission
 from search.turns import next_turns
+from search.users import digest
 
 #: Seconds between two looks; a request that changes the queue does not wait for the next one.
 LOOK_EVERY_S = 0.5
@@ -26,6 +29,8 @@ LOOK_EVERY_S = 0.5
 DEATHS_ALLOWED = 3
 #: Seconds that a driver has, beyond those for running folds, to carry out a stop.
 LATE_S = 10.0
+#: Seconds until a cluster that did not answer is asked again.
+AWAY_S = 5.0
 
 log = logging.getLogger("quintain.service")
 
@@ -46,6 +51,8 @@ class Keeper:
         self._max_sweeps = max_sweeps
         self._nudged = threading.Event()
         self._over = False
+        self._began = time.monotonic()
+        self._away_since = -AWAY_S
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -85,7 +92,8 @@ class Keeper:
         places = self._max_sweeps - len(running)
         # read once more: a sweep that has just lost its driver keeps its place in the queue
         waiting = [each for each in submissions.live() if each.state == "waiting"]
-        if places <= 0 or not waiting:
+        away = time.monotonic() - self._away_since < AWAY_S
+        if places <= 0 or not waiting or away:
             return
         turns = next_turns(
             [each.claim for each in waiting], [each.claim for each in running],
@@ -96,12 +104,25 @@ class Keeper:
 
     def _start(self, sweep: str) -> None:
         """Launch a sweep, unless somebody drives it by hand."""
-        if self._records.sweep(sweep).driver is not None:
+        record = self._records.sweep(sweep)
+        if record.driver is not None:
             return
-        launch = uuid.uuid4().hex
-        if self._records.submissions.launch(sweep, launch):
-            log.info("%s starts", sweep)
-            self._drivers.start(sweep, launch)
+        launch, token = uuid.uuid4().hex, self._drivers.token()
+        secret = None if token is None else digest(token)
+        submission = self._records.submissions.get(sweep)
+        if submission is None or not self._records.submissions.launch(sweep, launch, secret):
+            return
+        log.info("%s starts", sweep)
+        try:
+            self._drivers.start(record, launch, token)
+        except ClusterAwayError as error:
+            log.warning("%s waits: %s", sweep, error)
+            self._records.submissions.back(sweep, submission.deaths, submission.trials, None)
+            self._away_since = time.monotonic()
+        except RecordsError:
+            raise
+        except QuintainError as error:  # it would be refused the next time too
+            self._records.submissions.end(sweep, "launched", ("failed", str(error)))
 
     def _lives(self, submission: Submission) -> bool:
         """Whether a launched sweep still takes a place; if not, it is seen to."""
@@ -112,6 +133,12 @@ class Keeper:
             return False
         stop = self._stop_of(submission)
         child = self._drivers.running(launch)
+        begun = record.last.get("state") in (*FINAL, "running", "stopping")
+        if stop is not None and record.driver is None and not begun:
+            if self._withdrawn(submission, stop):
+                self._drivers.end(launch, None, signal.SIGTERM)
+                return False
+            return True
         if record.driver is not None or child:
             if stop is not None:
                 self._hurry(submission, record, stop)
@@ -151,7 +178,7 @@ class Keeper:
     def _gone(self, submission: Submission, record: SweepRecord, stop: Change | None) -> None:
         """No driver is there any more: the sweep is over, or another one goes on with it."""
         sweep, submissions = submission.sweep, self._records.submissions
-        how = self._drivers.ended(submission.launch or "")
+        how = self._drivers.ended(sweep, submission.launch or "")
         state = record.last.get("state")
         if state in FINAL:
             log.info("%s is %s", sweep, state)

@@ -8,15 +8,48 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 from search.lease import Holder, on_this_machine
+from search.records import SweepRecord
 
 #: Seconds in which a driver that was launched has taken its sweep; mostly imports.
 STARTS_WITHIN_S = 60.0
 
 
-class Drivers:
-    """The drivers that this service has started."""
+class Drivers(Protocol):
+    """What the keeper asks of whoever starts drivers.
+
+    Attributes:
+        patience_s: for so long after the start of the service a silent driver is waited for.
+    """
+
+    patience_s: float
+
+    def token(self) -> str | None:
+        """What a driver posts with; None where it has the store itself."""
+
+    def start(self, record: SweepRecord, launch: str, token: str | None) -> None:
+        """Start a driver for a launch that is in the store; sent twice, it is started once.
+
+        Raises:
+            QuintainError: it cannot run here, however often it is tried.
+        """
+
+    def running(self, launch: str) -> bool | None:
+        """Whether the driver of a launch still runs; None where nothing is known of it."""
+
+    def ended(self, sweep: str, launch: str) -> str:
+        """How it ended, in words, once it has."""
+
+    def end(self, launch: str, holder: Holder | None, number: signal.Signals) -> None:
+        """Send a signal to a driver."""
+
+
+class LocalDrivers:
+    """The drivers that this service has started on its own machine."""
+
+    patience_s = 0.0
 
     def __init__(self, records: str | None, folder: Path, slots: int) -> None:
         """``records``: URL of their store; ``folder``: of its files, a driver's log among them."""
@@ -25,8 +58,12 @@ class Drivers:
         self._slots = slots
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, sweep: str, launch: str) -> None:
+    def token(self) -> None:
+        """None is needed: the driver has the store itself."""
+
+    def start(self, record: SweepRecord, launch: str, token: str | None) -> None:
         """Start a driver for a launch that is in the store."""
+        sweep = record.id
         log = log_of(self._folder, sweep)
         log.parent.mkdir(parents=True, exist_ok=True)
         ours = str(Path(__file__).resolve().parents[2])
@@ -46,7 +83,7 @@ class Drivers:
         child = self._children.get(launch)
         return None if child is None else child.poll() is None
 
-    def ended(self, launch: str) -> str:
+    def ended(self, sweep: str, launch: str) -> str:
         """How it ended, in words, and forget it."""
         child = self._children.pop(launch, None)
         code = None if child is None else child.poll()

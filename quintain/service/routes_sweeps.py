@@ -99,7 +99,7 @@ def sweeps(
         return (*orders[sort], each.name, -each.serial)
 
     page, following = page_of(found, key, limit, after)
-    rows = [row(service.records, each) | _submitted(submissions.get(each.id)) for each in page]
+    rows = [row(each, service.shown.view) | _submitted(submissions.get(each.id)) for each in page]
     return {"sweeps": rows, "next": following}
 
 

@@ -160,9 +160,9 @@ def changes(sweep: str, request: Request, caller: Reader) -> Json:
 
 def _even_deleted(state: State, sweep: str) -> str:
     """The whole id; also of a sweep that is gone and has left a trace."""
-    if state.records.changes.last(sweep):
-        return sweep
     try:
         return state.records.resolve(sweep)
     except UnknownSweepError as error:
+        if sweep.isprintable() and state.records.changes.last(sweep):
+            return sweep
         raise RefusedError(404, "unknown_sweep", str(error)) from error

@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from evaluators.errors import QuintainError
 from evaluators.limits import usable_cores
@@ -23,6 +24,8 @@ class Settings:
         data_roots: folders in which a spec's files must lie; empty: wherever the user may read.
         tls: certificate and key; None for plain HTTP.
         behind_proxy: TLS ends in front of us, and this port is reached by the proxy alone.
+        cluster: URL of a Ray cluster's dashboard on which drivers run; None: on this machine.
+        public_url: where the cluster's nodes reach us; None: where we listen.
     """
 
     records: str | None = None
@@ -33,12 +36,19 @@ class Settings:
     data_roots: tuple[Path, ...] = field(default=())
     tls: tuple[Path, Path] | None = None
     behind_proxy: bool = False
+    cluster: str | None = None
+    public_url: str | None = None
 
     @property
     def url(self) -> str:
         """Where the service answers."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
+    @property
+    def reached_at(self) -> str:
+        """Where drivers on a cluster post to."""
+        return self.public_url or self.url
 
     @property
     def loopback(self) -> bool:
@@ -67,6 +77,8 @@ def refuse_unsafe(settings: Settings, users: int) -> None:
     Raises:
         ServiceError: what is missing and how to mend it.
     """
+    if settings.cluster is not None:
+        _refuse_unreachable(settings)
     if settings.loopback and not settings.behind_proxy:
         return
     if users == 0:
@@ -79,4 +91,15 @@ def refuse_unsafe(settings: Settings, users: int) -> None:
         raise ServiceError(
             f"on {settings.host} tokens would cross the network in the clear: give --tls-cert and "
             "--tls-key, or --behind-proxy where a proxy in front of this port speaks TLS"
+        )
+
+
+def _refuse_unreachable(settings: Settings) -> None:
+    """Drivers on other machines post to us: a loopback address leads them to themselves."""
+    there = urlsplit(settings.cluster or "").hostname or ""
+    here = urlsplit(settings.reached_at).hostname or ""
+    if is_loopback(here) and not is_loopback(there):
+        raise ServiceError(
+            f"nodes of {settings.cluster} cannot post to {settings.reached_at}: give --host an "
+            "address that they reach, or --public-url where a proxy stands in front"
         )

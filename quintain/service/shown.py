@@ -6,18 +6,18 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from quintain.service.errors import RefusedError
-from search.entries import Entry
-from search.records import Records
+from search.records import Records, SweepRecord
 from search.view import SweepView
+from search.view_fold import SweepFold
 
 Item = TypeVar("Item")
 
-#: Sweeps whose entries are held, so that only what is new has to be read.
+#: Sweeps that are held as they were read, so that only what is new has to be.
 HELD = 8
 #: A view is built anew after so many times the seconds it took to build.
 REST = 4.0
@@ -27,12 +27,18 @@ REST = 4.0
 class _Kept:
     """One sweep as it was read last."""
 
-    entries: list[Entry]
+    fold: SweepFold
+    header: Mapping[str, Any]
     seq: int = 0
     view: SweepView | None = None
     state: str = ""
     built_at: float = 0.0
     took_s: float = 0.0
+
+    def due(self, state: str) -> bool:
+        """Whether it is time to look for news."""
+        rested = time.monotonic() - self.built_at >= REST * self.took_s
+        return self.view is None or self.state != state or rested
 
 
 class Shown:
@@ -47,27 +53,33 @@ class Shown:
         """A sweep as it stands; a large one that runs may be seen some seconds late."""
         found = self._records.sweep(sweep)
         with self._lock:
-            kept = self._kept.setdefault(sweep, _Kept([]))
+            kept = self._kept.get(sweep)
+            if kept is None or kept.header != found.header:  # new, or its driver has read the data
+                fold = SweepFold.of(str(found.header.get("metric", "")), found.header.get("part"))
+                kept = self._kept[sweep] = _Kept(fold, found.header)
             self._kept.move_to_end(sweep)
             while len(self._kept) > HELD:
                 self._kept.popitem(last=False)
-            began = time.monotonic()
-            fresh = kept.view is not None and began - kept.built_at < REST * kept.took_s
-            if kept.view is not None and fresh and kept.state == found.state:
+            if kept.view is not None and not kept.due(found.state):
                 return kept.view
-            new = self._records.entries_after(sweep, kept.seq)
-            if new:
-                kept.entries += [entry for _, entry in new]
-                kept.seq = new[-1][0]
-            if new or kept.view is None or kept.state != found.state:
-                kept.view = SweepView.build(
-                    sweep, found.header, kept.entries, found.state, created=found.created,
-                    records=self._records.url, place=self._records.place,
-                )  # fmt: skip
-                kept.state = found.state
-                kept.built_at = time.monotonic()
-                kept.took_s = kept.built_at - began
-            return kept.view
+            return self._looked(kept, found)
+
+    def _looked(self, kept: _Kept, found: SweepRecord) -> SweepView:
+        """The view with what has been recorded since."""
+        began = time.monotonic()
+        new = self._records.entries_after(found.id, kept.seq)
+        for seq, entry in new:
+            kept.fold.read(entry)
+            kept.seq = seq
+        if new or kept.view is None or kept.state != found.state:
+            kept.view = SweepView.of(
+                found.id, found.header, kept.fold, found.state, created=found.created,
+                records=self._records.url, place=self._records.place,
+            )  # fmt: skip
+            kept.state = found.state
+            kept.built_at = time.monotonic()
+            kept.took_s = kept.built_at - began
+        return kept.view
 
     def forget(self, sweep: str) -> None:
         """It was deleted."""

@@ -143,7 +143,7 @@ def test_no_accident_loses_a_trial_or_starts_a_sweep_twice(service):
     assert (service.state("long-1"), service.state("next-1")) == ("running", "queued")
     assert service.http.post("/v1/sweeps/next-1/stop").json()["state"] == "stopped"
 
-    budget = len(service.ended("long-1", at_least=1)) + 60
+    budget = len(service.ended("long-1", at_least=1)) + 20
     changed = service.http.patch("/v1/sweeps/long-1", json={"trials": budget})
     assert changed.status_code == 200
     service.until(lambda: service.state("long-1") == "completed")
@@ -215,9 +215,9 @@ def test_a_running_sweep_is_stopped_cleanly_and_resumed(service, quintain_cli):
     before = shown["trial_counts"]["completed"]
     resumed = quintain_cli.json("resume", "long-1", "--service", service.url)
     assert resumed["state"] == "queued"
-    service.http.patch("/v1/sweeps/long-1", json={"trials": before + 20})
+    service.http.patch("/v1/sweeps/long-1", json={"trials": before + 5})
     service.until(lambda: service.state("long-1") == "completed")
-    assert quintain_cli.json("show", "long-1")["trial_counts"]["completed"] == before + 20
+    assert quintain_cli.json("show", "long-1")["trial_counts"]["completed"] == before + 5
 
 
 def test_a_sweep_run_by_hand_is_stopped_from_elsewhere(quintain_cli):
@@ -267,3 +267,45 @@ def test_what_is_no_service_is_named(quintain_cli):
     finally:
         other.kill()
         other.communicate()
+
+
+def test_tls_and_tokens_by_command(quintain_cli, tmp_path, monkeypatch):
+    """A service that others can reach: no start without TLS; with it, only with a token."""
+    token = quintain_cli("users", "--add", "ada", "--role", "admin").stdout.strip()
+    refused = quintain_cli("serve", "--host", "0.0.0.0")
+    assert (refused.returncode, "--tls-cert" in refused.stderr) == (2, True)
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
+         certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"https://127.0.0.1:{port}"
+    process = quintain_cli.start(
+        "serve", "--host", "0.0.0.0", "--port", port, "--tls-cert", certificate, "--tls-key", key
+    )
+    try:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("QUINTAIN_SERVICE", url)
+        deadline = time.monotonic() + 60
+        while (done := quintain_cli("list", "--json")).returncode != 2 or (
+            "wants a token" not in done.stderr
+        ):
+            assert time.monotonic() < deadline, done
+            time.sleep(0.1)
+        monkeypatch.setenv("QUINTAIN_TOKEN", token)
+        sent = quintain_cli.json("submit", "loans.toml")
+        assert sent == {"sweep": "loans-1", "state": "queued"}
+        assert quintain_cli.json("list")[0]["user"] == "ada"
+        clear = quintain_cli("list", "--service", "http://example.org:8700")
+        assert (clear.returncode, "in the clear" in clear.stderr) == (2, True)
+    finally:
+        drivers = psutil.Process(process.pid).children()
+        process.kill()
+        process.communicate()
+        for driver in drivers:
+            driver.kill()

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -171,6 +172,24 @@ def test_pages_hold_each_sweep_once(client, ask, records):
     assert read(2, state="stopped") == ["loans-3"]
     assert read(2, sort="-priority")[:2] == ["loans-6", "loans-3"]
     assert read(2, user="nobody") == []
+
+
+def test_many_clients_at_once(client, ask):
+    """20 clients hand in 100 sweeps, each request sent twice: 100 sweeps, each of its own id."""
+
+    def hand_in(number):
+        with httpx.Client(base_url=client.base_url, timeout=60) as mine:
+            sent = [
+                mine.post("/v1/sweeps", json=ask(), headers={"Idempotency-Key": f"{number}-{turn}"})
+                for turn in (*range(5), *range(5))
+            ]
+        assert [answer.status_code for answer in sent] == [201] * 5 + [200] * 5
+        return {answer.json()["sweep"] for answer in sent}
+
+    with ThreadPoolExecutor(20) as pool:
+        ids = [sweep for found in pool.map(hand_in, range(20)) for sweep in found]
+    assert sorted(ids) == sorted(f"loans-{n}" for n in range(1, 101))
+    assert client.get("/v1/capacity").json()["waiting"] == 100
 
 
 def test_trials_in_pages(client, ask, records):

@@ -85,7 +85,7 @@ def test_a_token_is_shown_once(records, url):
     assert records.users.known_by(token + "x") is None
     if "://" not in url:
         with sqlite3.connect(url) as raw:
-            assert token not in str(raw.execute("SELECT * FROM users").fetchall())
+            assert token not in str(raw.execute("SELECT * FROM service_users").fetchall())
         raw.close()
     second = records.users.add("ada", "read", "root")
     assert records.users.known_by(token) is None

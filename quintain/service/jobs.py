@@ -1,0 +1,110 @@
+"""Drivers as jobs of a Ray cluster. They have no database: each posts with a token of its own."""
+
+import os
+import shlex
+import signal
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from cluster.jobs import ENDED, ClusterAwayError, Jobs
+from quintain.service.drive import SERVICE, TOKEN
+from quintain.service.launching import log_of
+from quintain.service.settings import ServiceError
+from search.errors import PlanError
+from search.lease import LAPSE_S, Holder
+from search.records import SweepRecord
+from search.users import new_token
+
+#: Cores that Ray sets aside for a driver, so that it is placed where there is room for it.
+DRIVER_CPUS = 0.5
+#: How Ray ends a driver that is stopped: as Ctrl-C does, with time for its record.
+STOPPED_BY = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "30"}
+
+
+class JobDrivers:
+    """The drivers of one service, on a cluster; known by the names of their launches."""
+
+    #: A driver that could not reach us while we were away is given this long to come back.
+    patience_s = LAPSE_S + 15.0
+
+    def __init__(self, jobs: Jobs, service: str, folder: Path, max_sweeps: int) -> None:
+        """``service``: our URL as the cluster reaches it; ``folder``: of the records' files."""
+        self._jobs = jobs
+        self._service = service
+        self._folder = folder
+        self._max_sweeps = max_sweeps
+
+    def token(self) -> str:
+        """A token for the driver of one launch."""
+        return new_token()
+
+    def start(self, record: SweepRecord, launch: str, token: str | None) -> None:
+        """Submit the job of a launch that is in the store.
+
+        Raises:
+            PlanError: no node has the cores that a trial asks for.
+            ClusterAwayError: the cluster does not answer now.
+        """
+        resources = record.header.get("spec", {}).get("resources", {})
+        cpus = int(resources.get("cpus_per_trial") or 1)
+        cores = self._jobs.cores()
+        if cpus > max(cores, default=0):
+            raise PlanError(
+                f"a trial asks for {cpus} cores and no node of the cluster has more than "
+                f"{max(cores, default=0)}: lower resources.cpus_per_trial"
+            )
+        share = max(1, int(sum(cores) - self._max_sweeps * DRIVER_CPUS) // self._max_sweeps // cpus)
+        words = ["python", "-P", "-m", "quintain.service.drive", record.id, launch, str(share)]
+        environment = {SERVICE: self._service, TOKEN: token or "", **STOPPED_BY}
+        self._jobs.submit(_job(launch), shlex.join(words), environment, DRIVER_CPUS)
+
+    def running(self, launch: str) -> bool | None:
+        """Whether the job of a launch still waits or runs; None where the cluster knows none."""
+        try:
+            job = self._jobs.get(_job(launch))
+        except ClusterAwayError:
+            return True  # nothing could be started in its place either
+        return None if job is None else job.status not in ENDED
+
+    def ended(self, sweep: str, launch: str) -> str:
+        """How it ended, in words; what it printed is kept in the sweep's log."""
+        try:
+            job, said = self._jobs.get(_job(launch)), self._jobs.logs(_job(launch))
+        except ClusterAwayError:
+            return "its driver is gone"
+        log = log_of(self._folder, sweep)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(said)
+        if job is None:
+            return "its driver is gone"
+        why = job.message.strip().splitlines()
+        return f"its job {job.status.lower()}" + (f" ({why[0][:200]})" if why else "")
+
+    def end(self, launch: str, holder: Holder | None, number: signal.Signals) -> None:
+        """Ask Ray to stop the job; it signals, waits and kills by itself."""
+        self._jobs.stop(_job(launch))
+
+
+def _job(launch: str) -> str:
+    """Our own submission id: sent twice, it is one job."""
+    return f"quintain-{launch}"
+
+
+@cache
+def connected(url: str) -> Jobs:
+    """The jobs of the cluster at ``url``, which runs our version of Ray.
+
+    Raises:
+        ClusterError: nobody answers there, or our token is refused.
+        ServiceError: it runs another Ray.
+    """
+    jobs = Jobs(url, os.environ.get("RAY_AUTH_TOKEN"))
+    theirs, ours = jobs.ray_version(), version("ray")
+    if theirs.split(".")[:2] != ours.split(".")[:2]:
+        raise ServiceError(
+            f"the cluster at {url} runs Ray {theirs} and this quintain {ours}: install the same "
+            "minor version on both"
+        )
+    return jobs
