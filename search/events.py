@@ -101,10 +101,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class SlotFreed:
-    """A worker could take a pack. ``ahead``: none is free yet, and one pack more may wait."""
+    """A worker could take a pack."""
 
     time: float
-    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

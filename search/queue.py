@@ -78,15 +78,13 @@ class Queue:
         self._next(now, out)
         return out
 
-    def next_pack(
-        self, now: float, handed_out: int, *, ahead: bool
-    ) -> tuple[list[Record], Pack | None]:
+    def next_pack(self, now: float, handed_out: int) -> tuple[list[Record], Pack | None]:
         """Fill a pack with about ``pack_s`` of predicted work; None if nothing can go now.
 
         ``handed_out``: configurations under way.
         """
         out: list[Record] = []
-        found = self._first(now, out, ahead)
+        found = self._first(now, out)
         if found is None:
             return out, None
         trial, size = found
@@ -105,7 +103,7 @@ class Queue:
         self.packs += 1
         return out, pack
 
-    def _first(self, now: float, out: list[Record], ahead: bool) -> tuple[Trial, float] | None:
+    def _first(self, now: float, out: list[Record]) -> tuple[Trial, float] | None:
         """The first trial for which there is room, and its memory class; ``out`` takes records."""
         if not self._waiting:
             self._next(now, out)
@@ -115,20 +113,20 @@ class Queue:
             needed = self._class_of(self._trials[number])
             if refused and needed >= min(refused):
                 continue
-            if (found := self._placed(number, ahead)) is not None:
+            if (found := self._placed(number)) is not None:
                 return found
             if needed == self.room.base:
                 return None
             refused.append(needed)
         few = patient and 0 < len(self._waiting) < self.policy.slots
         if few and self.room.has_room(0.0) and self._next(now, out):
-            return self._placed(self._waiting[-1], ahead)  # of another model it may be smaller
+            return self._placed(self._waiting[-1])  # of another model it may be smaller
         return None
 
-    def _placed(self, number: int, ahead: bool) -> tuple[Trial, float] | None:
+    def _placed(self, number: int) -> tuple[Trial, float] | None:
         """A trial that waits, if there is room for it."""
         trial = self._trials[number]
-        size = self.room.take(self._class_of(trial), ahead=ahead)
+        size = self.room.take(self._class_of(trial))
         if size is None:
             return None
         self._passed = 0 if self._waiting[0] == number else self._passed + 1

@@ -103,11 +103,8 @@ class Room:
         size = self.class_of(megabytes)
         return min(self.most, sum(node.places(self._threads, size) for node in self._nodes))
 
-    def take(self, megabytes: float, *, ahead: bool = False) -> float | None:
-        """A worker for a trial that takes so much: its class, or None while there is no room.
-
-        ``ahead``: one pack more may wait for whichever worker is free next, if all are alike.
-        """
+    def take(self, megabytes: float) -> float | None:
+        """A worker for a trial that takes so much: its class, or None while there is no room."""
         needed = self.class_of(megabytes)
         idle = [size for size in self._open if self._open[size] > self._busy[size]]
         fitting = min((size for size in idle if size >= needed), default=None)
@@ -116,10 +113,6 @@ class Room:
         for size in (needed, max(self._classes, default=needed)):  # the second is always allowed
             if size >= needed and self._start(size):
                 return self._use(size)
-        alike = [size for size in self._open if self._open[size] > 0]
-        full = sum(self._busy.values()) == sum(self._open.values()) > 0
-        if ahead and full and len(alike) == 1 and alike[0] >= needed:
-            return self._use(alike[0])
         return None
 
     def has_room(self, megabytes: float) -> bool:

@@ -187,7 +187,7 @@ class Sweep:
 
     def _next_pack(self, event: SlotFreed) -> list[Instruction]:
         """The next pack, if there is room for one."""
-        asked, pack = self.queue.next_pack(event.time, self._flights.on_board, ahead=event.ahead)
+        asked, pack = self.queue.next_pack(event.time, self._flights.on_board)
         if pack is None:
             return [*asked]
         self._flights.depart(Flight(pack, event.time))

@@ -72,29 +72,6 @@ def test_idle_workers_make_room():
     assert room.started == 3
 
 
-def test_one_pack_may_wait_where_all_workers_are_alike():
-    """It takes whichever worker is free next; a second one may not wait."""
-    room = Room([Node(2, 4096)], 1, 2)
-    assert [room.take(0, ahead=True) for _ in range(4)] == [2048, 2048, 2048, None]
-    room.leave(2048)
-    assert room.take(0) is None
-    assert room.take(0, ahead=True) == 2048
-    assert room.started == 2
-
-
-def test_who_waits_for_a_worker_that_dies_gets_a_new_one():
-    """A pack that waits keeps its place: nothing larger is started in front of it."""
-    room = Room([Node(2, 4096)], 1, 2)
-    assert [room.take(0, ahead=True) for _ in range(3)] == [2048, 2048, 2048]
-    room.leave(2048, died=True)
-    assert room.started == 3
-    room.leave(2048, died=True)
-    assert room.take(4000) is None
-    room.leave(2048)
-    assert room.take(4000) == 4096
-    assert (room.started, room.deaths) == (4, 2)
-
-
 class Played:
     """A room under random trials: what runs, and what the nodes hold."""
 
