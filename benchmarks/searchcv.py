@@ -5,12 +5,13 @@ one process: the first round of each starts its workers ("first"), later ones fi
 ("again"). ``script``: a process of its own for each, imports and start of workers included.
 Scores must be equal. What an import costs is measured in fresh processes with bytecode in place.
 
-"in fits" is the share of two processes' time that was spent in fits and scores, the one figure that
-other work on the machine hardly bends: a busy Linux gives our workers, each in a session of its
-own, more than those that share one.
+"in fits" is the share of two processes' time that was spent in fits and scores. A busy Linux gives
+a session of its own more than its part of a shared one, and our workers have one each: after the
+first round joblib's are given the same, so that other work on the machine bends both alike.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -98,6 +99,19 @@ def end_workers() -> None:
     crew().dismiss()
 
 
+def own_session() -> None:
+    """In a worker: a session of its own, if it has none yet."""
+    with contextlib.suppress(PermissionError):
+        os.setsid()
+
+
+def level() -> None:
+    """Give joblib's workers what ours have."""
+    from joblib import Parallel, delayed
+
+    Parallel(n_jobs=2)(delayed(own_session)() for _ in range(20))
+
+
 def share_in_fits(search: Any, wall_s: float) -> float:
     """Of the time of two processes."""
     table = search.cv_results_
@@ -112,6 +126,8 @@ def interleaved(ms: int, rows: int, candidates: int, runs: int) -> dict[str, Any
     last: dict[str, Any] = {}
     end_workers()
     for turn in range(runs + 1):
+        if turn:
+            level()
         for name in NAMES if turn % 2 == 0 else reversed(NAMES):
             took, last[name] = seconds(lambda name=name: fitted(name, rows, candidates))  # type: ignore[misc]
             times[name].append(took)

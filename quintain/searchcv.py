@@ -85,8 +85,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
             chose it, and so too good; ``estimate_.score`` has each fold scored by the candidate
             that the *other* folds would have chosen. The interval holds the corrected resampled t
             around that and around the winner's own folds, 95%. It is approximate, and no fresh
-            data has taken part: the folds share their rows. For a number on fresh folds, or on rows that were locked away, see
-            ``quintain.run``.
+            data has taken part: the folds share their rows. For a number on fresh folds, or on rows
+            that were locked away, see ``quintain.run``.
         sweep_: the recorded sweep, a ``quintain.Result``: ``sweep_.sweep`` is its id for
             ``quintain report`` and ``quintain trials``, ``sweep_.trials`` a DataFrame.
     """
