@@ -135,9 +135,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
         return self.space, self.n_trials, self.sampler
 
     def __sklearn_tags__(self) -> Any:
-        """Those of the estimator; targets too, which scikit-learn's searches do not pass on."""
+        """Those of the estimator; several targets too, which scikit-learn's searches leave out."""
         tags = super().__sklearn_tags__()
         tags.target_tags = deepcopy(get_tags(self.estimator).target_tags)
+        tags.target_tags.required = False  # a fit without a target fails as its estimator says
         return tags
 
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
