@@ -5,12 +5,14 @@ one process: the first round of each starts its workers ("first"), later ones fi
 ("again"). ``script``: a process of its own for each, imports and start of workers included.
 Scores must be equal. What an import costs is measured in fresh processes with bytecode in place.
 
-"in fits" is the share of two processes' time that was spent in fits and scores, the one figure that
-other work on the machine hardly bends: a busy Linux gives our workers, each in a session of its
-own, more than those that share one.
+"in fits" is the share of two processes' time that was spent in fits and scores. A busy Linux gives
+a session of its own more than its part of a shared one, and our workers have one each: after the
+first round joblib's are given the same, so that other work on the machine bends both alike. CPU
+seconds, of driver and workers together, it bends least.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 FOLDS = 5
 #: By milliseconds of a fit: candidates, and fewer of them under ``--quick``.
@@ -81,6 +84,12 @@ def fitted(name: str, rows: int, candidates: int) -> Any:
     return GridSearchCV(DecisionTreeClassifier(), grid, cv=FOLDS, n_jobs=2).fit(X, y)
 
 
+def cpu_s() -> float:
+    """CPU seconds so far of this process and of the workers that live."""
+    family = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    return float(sum(sum(each.cpu_times()[:2]) for each in family))
+
+
 def seconds(call: Callable[[], Any]) -> tuple[float, Any]:
     """Wall seconds of a call, and what it returned."""
     began = time.perf_counter()
@@ -98,6 +107,19 @@ def end_workers() -> None:
     crew().dismiss()
 
 
+def own_session() -> None:
+    """In a worker: a session of its own, if it has none yet."""
+    with contextlib.suppress(PermissionError):
+        os.setsid()
+
+
+def level() -> None:
+    """Give joblib's workers what ours have."""
+    from joblib import Parallel, delayed
+
+    Parallel(n_jobs=2)(delayed(own_session)() for _ in range(20))
+
+
 def share_in_fits(search: Any, wall_s: float) -> float:
     """Of the time of two processes."""
     table = search.cv_results_
@@ -109,11 +131,16 @@ def interleaved(ms: int, rows: int, candidates: int, runs: int) -> dict[str, Any
     """Both in turn, the first round apart; who goes first alternates."""
     times: dict[str, list[float]] = {name: [] for name in NAMES}
     shares: dict[str, list[float]] = {name: [] for name in NAMES}
+    cpu: dict[str, list[float]] = {name: [] for name in NAMES}
     last: dict[str, Any] = {}
     end_workers()
     for turn in range(runs + 1):
+        if turn:
+            level()
         for name in NAMES if turn % 2 == 0 else reversed(NAMES):
+            before_s = cpu_s()
             took, last[name] = seconds(lambda name=name: fitted(name, rows, candidates))  # type: ignore[misc]
+            cpu[name].append(cpu_s() - before_s)
             times[name].append(took)
             shares[name].append(share_in_fits(last[name], took))
     theirs, ours = (last[name].cv_results_ for name in NAMES)
@@ -124,6 +151,7 @@ def interleaved(ms: int, rows: int, candidates: int, runs: int) -> dict[str, Any
         "fit_ms": {n: 1e3 * float(np.median(last[n].cv_results_["mean_fit_time"])) for n in NAMES},
         "first_s": {name: times[name][0] for name in NAMES},
         "again_s": {name: times[name][1:] for name in NAMES},
+        "cpu_s": {name: cpu[name][1:] for name in NAMES},
         "in_fits": {name: shares[name][1:] for name in NAMES},
     }  # fmt: skip
 
@@ -178,6 +206,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
         found["searches"].append(one)
         print(line(f"{ms} ms, first", {n: [one["first_s"][n]] for n in NAMES}))
         print(line(f"{ms} ms, again", one["again_s"]), flush=True)
+        print(line(f"{ms} ms, again, CPU s", one["cpu_s"]))
         told = "; ".join(
             f"{name} fits of {one['fit_ms'][name]:.1f} ms, "
             f"{statistics.median(one['in_fits'][name]):.0%} in fits"

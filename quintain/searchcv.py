@@ -85,8 +85,8 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
             chose it, and so too good; ``estimate_.score`` has each fold scored by the candidate
             that the *other* folds would have chosen. The interval holds the corrected resampled t
             around that and around the winner's own folds, 95%. It is approximate, and no fresh
-            data has taken part: the folds share their rows. For a number on fresh folds, or on
-            rows that were locked away, see ``quintain.run``.
+            data has taken part: the folds share their rows. For a number on fresh folds, or on rows
+            that were locked away, see ``quintain.run``.
         sweep_: the recorded sweep, a ``quintain.Result``: ``sweep_.sweep`` is its id for
             ``quintain report`` and ``quintain trials``, ``sweep_.trials`` a DataFrame.
     """
@@ -135,9 +135,10 @@ class SearchCV(BaseSearchCV):  # type: ignore[misc] # scikit-learn ships no type
         return self.space, self.n_trials, self.sampler
 
     def __sklearn_tags__(self) -> Any:
-        """Those of the estimator; targets too, which scikit-learn's searches do not pass on."""
+        """Those of the estimator; several targets too, which scikit-learn's searches leave out."""
         tags = super().__sklearn_tags__()
         tags.target_tags = deepcopy(get_tags(self.estimator).target_tags)
+        tags.target_tags.required = False  # a fit without a target fails as its estimator says
         return tags
 
     @_fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]

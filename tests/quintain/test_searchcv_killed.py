@@ -122,7 +122,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_the_same_fit_goes_on(tmp_path, own_r
         states = [e.body["state"] for e in store.entries(sweep) if e.kind == "ended"]
         assert store.state(sweep) == "completed"
     assert states.count("completed") == 6
-    assert states.count("cancelled") == len(states) - 6 <= n_jobs
+    assert states.count("cancelled") == len(states) - 6 <= 4  # those of the packs under way
 
 
 def test_a_kernel_killed_while_the_best_is_fitted_searches_no_more(tmp_path, own_records):
