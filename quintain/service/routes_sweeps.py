@@ -136,7 +136,10 @@ def stop(
 ) -> Json:  # fmt: skip
     """Stop a sweep: one that waits at once; of one that runs, running folds have 30 seconds."""
     state, sweep, _ = _mine(request, sweep, caller)
+    before = state.records.state(sweep)
     told = stop_sweep(state.records, sweep, caller.name, asked.reason if asked else "")
+    if told["state"] in FINAL and before not in FINAL:
+        state.keeper.over(sweep)
     state.keeper.nudge()
     return told
 
