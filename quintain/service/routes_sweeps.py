@@ -1,5 +1,6 @@
 """REST: sweeps, from the queue to their end."""
 
+import glob
 import shutil
 from typing import Annotated, Any, Literal
 
@@ -169,7 +170,9 @@ def delete(sweep: str, request: Request, caller: Submitter) -> Json:
         raise RefusedError(409, "not_over", f"{sweep} is {found}: stop it first")
     state.records.submissions.delete(sweep, caller.name, found)
     state.shown.forget(sweep)
-    shutil.rmtree(state.records.folder / sweep, ignore_errors=True)
+    folder = state.records.folder
+    for each in (folder / sweep, *folder.glob(f"{glob.escape(sweep)}.outer*")):
+        shutil.rmtree(each, ignore_errors=True)
     return {"sweep": sweep, "state": "deleted"}
 
 
