@@ -38,11 +38,13 @@ from quintain.terminal import MENDABLE, Example, json_option, records_option, se
     "RAY_AUTH_TOKEN holds its token.",
 )  # fmt: skip
 @click.option("--public-url", metavar="URL", help="Where the cluster's nodes reach this service.")
+@click.option("--webhook", metavar="URL", help="Is told, by POST, of the end of each sweep.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of this port speaks TLS.")
 @records_option
 def serve(
     host: str, port: int, max_sweeps: int, data_roots: tuple[Path, ...], tls_cert: Path | None,
-    tls_key: Path | None, cluster: str | None, public_url: str | None, behind_proxy: bool,
+    tls_key: Path | None, cluster: str | None, public_url: str | None, webhook: str | None,
+    behind_proxy: bool,
     records: str | None,
 ) -> None:  # fmt: skip
     """Run the service on this machine until Ctrl-C; running sweeps go on without it."""
@@ -55,7 +57,7 @@ def serve(
     run(Settings(
         records=records, host=host, port=port, max_sweeps=max_sweeps, tls=tls,
         slots=slots_each(max_sweeps), data_roots=data_roots, behind_proxy=behind_proxy,
-        cluster=cluster, public_url=public_url,
+        cluster=cluster, public_url=public_url, webhook=webhook,
     ))  # fmt: skip
 
 

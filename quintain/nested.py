@@ -22,7 +22,7 @@ from evaluators.oof import encode
 from evaluators.out_of_fold import OutOfFold, from_file
 from evaluators.splits import make_splits
 from evaluators.types import Configuration, FoldResult, Outcome, Split
-from quintain.driving import Watcher, search
+from quintain.driving import Bounds, Watcher, search
 from quintain.part import baselines, folds_of, part_within
 from search.entries import Entry, SweepState
 from search.records import Lease, Records
@@ -36,9 +36,12 @@ Start = Callable[[], AbstractContextManager[tuple[Runner, Machine]]]
 
 
 def search_outer(
-    prepared: "Prepared", start: Start, store: Records, lease: Lease, watcher: Watcher | None
-) -> tuple[SweepState, str] | None:
+    prepared: "Prepared", start: Start, store: Records, lease: Lease, watcher: Watcher | None,
+    bounds: Bounds | None = None,
+) -> tuple[SweepState, str] | None:  # fmt: skip
     """Every outer fold searched, and the estimate recorded; else how the whole ends, and why.
+
+    ``bounds``: laid down from outside for each of the searches.
 
     What an earlier run has recorded is not searched again.
     """
@@ -57,7 +60,7 @@ def search_outer(
         began = time.monotonic()
         if store.state(name) != "completed":
             with start() as (runner, machine), store.acquire(name) as own:
-                search(inside, runner, machine, store, own, watcher)
+                search(inside, runner, machine, store, own, watcher, bounds=bounds)
         if store.state(name) != "completed":
             state = store.state(name)
             return ("failed" if state == "failed" else "stopped"), f"{name} is {state}"

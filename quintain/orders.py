@@ -26,3 +26,9 @@ def orders_of(store: Records, sweep: str, heard: int) -> Orders:
         return told
 
     return fresh
+
+
+def stops_of(store: Records, sweep: str, heard: int) -> Orders:
+    """The same with its stops alone: for a search inside the sweep, whose budgets are its own."""
+    fresh = orders_of(store, sweep, heard)
+    return lambda: [order for order in fresh() if isinstance(order, StopAsked)]

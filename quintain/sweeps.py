@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
 from quintain.driving import Bounds, Watcher, given_up_by_signals, search, slots_on
-from quintain.orders import orders_of
+from quintain.orders import orders_of, stops_of
 from quintain.places import Early, Place, begun_early
 from quintain.result import Result
 from search.entries import Entry
@@ -222,7 +222,8 @@ def _sweep(
             from quintain.nested import search_outer
 
             store.append(sweep_id, [Entry("state", time.time(), {"state": "running"})], lease)
-            over = search_outer(prepared, place, store, lease, watcher)
+            inner = Bounds(place.slots, stops_of(store, sweep_id, heard))
+            over = search_outer(prepared, place, store, lease, watcher, inner)
             if over is not None:
                 ended = {"state": over[0], "reason": over[1]}
                 store.append(sweep_id, [Entry("state", time.time(), ended)], lease)

@@ -209,17 +209,19 @@ class Submissions:
             UnknownSweepError: no such sweep.
             LeaseError: its driver is alive.
         """
+        parts = sweeps.c.id.startswith(f"{sweep}.outer", autoescape=True)  # of a nested one
+        query = sa.select(sweeps).where((sweeps.c.id == sweep) | parts)
         with self._database.writing() as connection:
-            query = sa.select(sweeps.c.name, sweeps.c.serial).where(sweeps.c.id == sweep)
-            found = connection.execute(query).first()
-            if found is None:
+            found = connection.execute(query).all()
+            if sweep not in [row.id for row in found]:
                 raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
-            undriven(connection, sweep)
-            for table in (entries, leases, submissions):
-                connection.execute(sa.delete(table).where(table.c.sweep == sweep))
-            connection.execute(sa.delete(sweeps).where(sweeps.c.id == sweep))
-            row = {"id": sweep, "name": found.name, "serial": found.serial}
-            connection.execute(sa.insert(deleted).values(**row))
+            for row in found:
+                undriven(connection, row.id)
+                for table in (entries, leases, submissions):
+                    connection.execute(sa.delete(table).where(table.c.sweep == row.id))
+                connection.execute(sa.delete(sweeps).where(sweeps.c.id == row.id))
+                gone = {"id": row.id, "name": row.name, "serial": row.serial}
+                connection.execute(sa.insert(deleted).values(**gone))
             added(connection, user, sweep, "delete", {"state": state})
 
     def _move(

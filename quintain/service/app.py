@@ -19,6 +19,7 @@ from quintain.service.launching import Drivers, LocalDrivers
 from quintain.service.settings import ServiceError, Settings, refuse_unsafe
 from quintain.service.shown import Shown
 from quintain.service.state import State
+from quintain.service.webhook import Webhook
 from search.records import Records
 
 #: Bytes of a request's body at most; a spec is a few thousand.
@@ -36,6 +37,8 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
         jobs = connected(settings.cluster)
         drivers = JobDrivers(jobs, settings.reached_at, records.folder, settings.max_sweeps)
     keeper = Keeper(records, drivers, settings.max_sweeps)
+    if settings.webhook is not None:
+        keeper.over = Webhook(settings.webhook, records).over
     state = State(settings, records, keeper, Shown(records))
 
     @contextlib.asynccontextmanager

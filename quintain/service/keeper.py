@@ -10,13 +10,14 @@ import signal
 import threading
 import time
 import uuid
+from collections.abc import Callable
 
 from cluster.jobs import ClusterAwayError
 from evaluators.errors import QuintainError
 from quintain.service.launching import STARTS_WITHIN_S, Drivers
 from quintain.stopping import FINAL, GRACE_S
 from search.changes import Change
-from search.entries import BUDGETED
+from search.entries import BUDGETED, SweepState
 from search.errors import LeaseError, RecordsError, UnknownSweepError
 from search.records import Records, SweepRecord
 from search.submissions import Submission
@@ -43,7 +44,12 @@ class Keeper:
         trouble: why the last look failed; None when it went well.
     """
 
-    def __init__(self, records: Records, drivers: Drivers, max_sweeps: int) -> None:
+    def __init__(
+        self, records: Records, drivers: Drivers, max_sweeps: int,
+        over: Callable[[str], None] = lambda sweep: None,
+    ) -> None:  # fmt: skip
+        """``over`` is called with the id of each sweep that has ended, in whatever state."""
+        self.over = over
         self.deaths = 0
         self.trouble: str | None = None
         self._records = records
@@ -122,7 +128,7 @@ class Keeper:
         except RecordsError:
             raise
         except QuintainError as error:  # it would be refused the next time too
-            self._records.submissions.end(sweep, "launched", ("failed", str(error)))
+            self._ended(sweep, ("failed", str(error)))
 
     def _lives(self, submission: Submission) -> bool:
         """Whether a launched sweep still takes a place; if not, it is seen to."""
@@ -172,8 +178,15 @@ class Keeper:
         """Take back a launch that no driver has answered yet."""
         told = f"stopped by {stop.user}"
         with contextlib.suppress(LeaseError):
-            return self._records.submissions.end(submission.sweep, "launched", ("stopped", told))
+            return self._ended(submission.sweep, ("stopped", told))
         return False
+
+    def _ended(self, sweep: str, told: tuple[SweepState, str] | None = None) -> bool:
+        """A launched sweep is over; ``told`` where its driver has not recorded it."""
+        done = self._records.submissions.end(sweep, "launched", told)
+        if done:
+            self.over(sweep)
+        return done
 
     def _gone(self, submission: Submission, record: SweepRecord, stop: Change | None) -> None:
         """No driver is there any more: the sweep is over, or another one goes on with it."""
@@ -182,10 +195,10 @@ class Keeper:
         state = record.last.get("state")
         if state in FINAL:
             log.info("%s is %s", sweep, state)
-            submissions.end(sweep, "launched")
+            self._ended(sweep)
             return
         if stop is not None:
-            submissions.end(sweep, "launched", ("stopped", f"stopped by {stop.user}"))
+            self._ended(sweep, ("stopped", f"stopped by {stop.user}"))
             return
         self.deaths += 1
         entries = self._records.entries(sweep)
@@ -196,4 +209,4 @@ class Keeper:
             submissions.back(sweep, deaths, ended, f"{how}; another goes on")
             return
         reason = f"{how}, {deaths} times without a trial having ended: quintain logs {sweep}"
-        submissions.end(sweep, "launched", ("failed", reason))
+        self._ended(sweep, ("failed", reason))

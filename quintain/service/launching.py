@@ -3,6 +3,7 @@
 They outlive the service: it finds them again by their leases.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -100,7 +101,8 @@ class LocalDrivers:
             if child.poll() is None:
                 child.send_signal(number)
         elif holder is not None and on_this_machine(holder):
-            os.kill(holder.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(holder.pid, number)
 
 
 def log_of(folder: Path, sweep: str) -> Path:

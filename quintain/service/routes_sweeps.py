@@ -1,5 +1,6 @@
 """REST: sweeps, from the queue to their end."""
 
+import glob
 import shutil
 from typing import Annotated, Any, Literal
 
@@ -136,7 +137,10 @@ def stop(
 ) -> Json:  # fmt: skip
     """Stop a sweep: one that waits at once; of one that runs, running folds have 30 seconds."""
     state, sweep, _ = _mine(request, sweep, caller)
+    before = state.records.state(sweep)
     told = stop_sweep(state.records, sweep, caller.name, asked.reason if asked else "")
+    if told["state"] in FINAL and before not in FINAL:
+        state.keeper.over(sweep)
     state.keeper.nudge()
     return told
 
@@ -166,7 +170,9 @@ def delete(sweep: str, request: Request, caller: Submitter) -> Json:
         raise RefusedError(409, "not_over", f"{sweep} is {found}: stop it first")
     state.records.submissions.delete(sweep, caller.name, found)
     state.shown.forget(sweep)
-    shutil.rmtree(state.records.folder / sweep, ignore_errors=True)
+    folder = state.records.folder
+    for each in (folder / sweep, *folder.glob(f"{glob.escape(sweep)}.outer*")):
+        shutil.rmtree(each, ignore_errors=True)
     return {"sweep": sweep, "state": "deleted"}
 
 

@@ -27,6 +27,7 @@ class Accident:
     """Watches sweeps begin, and fails at the third."""
 
     begun = 0
+    store = ""
 
     def begin(self, view, machine, budget, slots):
         self.begun += 1
@@ -39,6 +40,33 @@ class Accident:
 
     def end(self):
         pass
+
+
+class Ordered(Accident):
+    """Orders the whole to stop when its second search begins."""
+
+    def begin(self, view, machine, budget, slots):
+        self.begun += 1
+        if self.begun == 2:
+            with Records.open(self.store) as records:
+                records.changes.add("bo", "nested-1", "stop", {"reason": "enough"})
+        return lambda sweep, entries: None
+
+
+def test_an_order_to_stop_reaches_the_search_inside(tmp_path):
+    """Stopped among its outer folds it is stopped; resumed, the order is done with."""
+    store = str(tmp_path / "records.db")
+    watcher = Ordered()
+    watcher.store = store
+    told = run(SPEC, table(), runner="inline", records=store, watcher=watcher)
+    assert told.state == "stopped"
+    with Records.open(store) as records:
+        assert records.state("nested-1.outer1of3-1") == "completed"
+        assert records.sweep("nested-1.outer2of3-1").last["reason"] == "enough"
+    assert resume("nested-1", table(), records=store, progress=False).state == "completed"
+    with Records.open(store) as records:
+        records.submissions.delete("nested-1", "bo", "completed")
+        assert records.sweeps() == []
 
 
 def test_each_outer_fold_is_a_sweep_of_its_own_and_stays_done(tmp_path):

@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -120,7 +121,9 @@ def dashboard():
 @pytest.fixture
 def service(quintain_cli, dashboard):
     """`quintain serve --cluster`, and a client of it."""
-    port = 20000 + os.getpid() % 20000
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     process = quintain_cli.start("serve", "--port", port, "--cluster", dashboard.url)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
         until(lambda: answers(http, process))

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import queue
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ import uvicorn
 
 from quintain.service.app import BODY_BYTES, create_app
 from quintain.service.settings import ServiceError, Settings, refuse_unsafe
+from quintain.service.webhook import Webhook
 from search.entries import Entry
 from search.records import Records
 
@@ -233,6 +236,36 @@ def test_what_waits_is_stopped_at_once_and_resumed(client, ask, records):
         "submit", "stop", "resume", "budgets", "note", "stop", "delete",
     ]  # fmt: skip
     assert {change["user"] for change in told} == {"local"}
+
+
+def test_a_webhook_hears_of_the_end(client_of, ask):
+    """Refused once, it is told again: which sweep, how it ended, whose it was; and only once."""
+    told, answers = queue.Queue(), [500, 200, 200]
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(answers.pop(0))
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as hook:
+        threading.Thread(target=hook.serve_forever).start()
+        url = f"http://127.0.0.1:{hook.server_port}/"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Webhook.__init__, "__defaults__", (0.01,))
+            client = client_of(webhook=url)
+        client.post("/v1/sweeps", json=ask())
+        for _ in range(2):
+            client.post("/v1/sweeps/loans-1/stop", json={"reason": "enough"})
+        first, second = told.get(timeout=10), told.get(timeout=10)
+        hook.shutdown()
+    assert first == second
+    assert (first["sweep"], first["state"], first["user"]) == ("loans-1", "stopped", "local")
+    assert first["reason"] == "enough"
+    assert answers == [200]
 
 
 def test_who_may_what(client, ask, records):
