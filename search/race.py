@@ -5,8 +5,9 @@ with the final one: a straight line by least squares. A further trial ends where
 a margin for its error, stays below the incumbent's final score. The line is right whichever trials
 were given up before, since those were chosen by the very score that it takes as given.
 
-The margin is ``MARGIN`` standard errors of a prediction, more while few trials are known. A rung
-whose ranks do not go with the final ones (Spearman's correlation under ``LEAST_RANK``) has no bar.
+A model is told from its own trials only: what a fold scores beside the whole differs by model. The
+margin is ``MARGIN`` standard errors of a prediction, more while few trials are known. A rung whose
+ranks do not go with the final ones (Spearman's correlation under ``LEAST_RANK``) has no bar.
 SCIENCE 3.2 has the paired margin rule that this grew from; ``benchmarks/race_margins.py`` measures
 what it costs and saves.
 """
@@ -16,8 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
-from statistics import correlation, linear_regression
+from statistics import correlation, fmean, linear_regression
 
 from evaluators.race import Bar
 from search.policy import Direction
@@ -32,10 +32,7 @@ LEAST_RANK = 0.5
 
 
 class Race:
-    """What completed trials say of each rung. ``direction``: of the rungs' metric.
-
-    A booster's few rounds say something of its own model only; folds of all models are alike.
-    """
+    """What completed trials say of each rung. ``direction``: of the rungs' metric."""
 
     def __init__(self, direction: Direction, objective: Direction) -> None:
         self._direction: Direction = direction
@@ -51,10 +48,10 @@ class Race:
 
     def bar(self, model: str, best: float) -> Bar | None:
         """What a further trial of a model has to score; ``best``: the incumbent's final score."""
-        known = sum(len(each) for each in self._paths.values())
-        if known < LEARNT_FROM:
+        known = self._paths[model]
+        if len(known) < LEARNT_FROM:
             return None
-        key = known, best
+        key = len(known), best
         made = self._cached.get(model)
         if made is None or made[0] != key:
             least = tuple(self._least(model, rung, best) for rung in range(self._rungs))
@@ -80,8 +77,8 @@ class Race:
         return max((len(path) for known in self._paths.values() for _, path in known), default=0)
 
     def _pairs(self, model: str, rung: int) -> tuple[list[float], list[float]]:
-        """Scores at a rung and at the end, rising towards the better."""
-        known = self._paths[model] if rung == 0 else chain.from_iterable(self._paths.values())
+        """Scores at a rung and at the end of one model's trials, rising towards the better."""
+        known = self._paths[model]
         pairs = [(path[rung], score) for score, path in known if math.isfinite(path[rung])]
         return [self._sign * x for x, _ in pairs], [self._final_sign * y for _, y in pairs]
 
@@ -97,16 +94,24 @@ class Race:
         line = self._line(model, rung)
         if line is None:
             return math.nan
-        return self._sign * line.where(self._final_sign * best - MARGIN * line.error)
+        return self._sign * line.where(
+            self._final_sign * best - MARGIN * line.error(self._final_sign * best)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """``level + slope * x``, with the standard error of a prediction by it."""
+    """``level + slope * x`` through ``count`` points, off by ``scatter`` (standard deviation).
+
+    ``mean`` and ``spread`` (sum of squares about it) are of the points' x.
+    """
 
     level: float
     slope: float
-    error: float
+    scatter: float
+    count: int
+    mean: float
+    spread: float
 
     @classmethod
     def through(cls, x: Sequence[float], y: Sequence[float]) -> "_Line | None":
@@ -114,9 +119,10 @@ class _Line:
         slope, level = linear_regression(x, y) if len(set(x)) > 1 else (0.0, 0.0)
         if not slope > 0:
             return None
-        free = len(x) - 2
-        off = sum((level + slope * a - b) ** 2 for a, b in zip(x, y, strict=True)) / free
-        return cls(level, slope, math.sqrt(off * (1 + 1 / len(x))) * (1 + 1 / (2 * free)))
+        off = sum((level + slope * a - b) ** 2 for a, b in zip(x, y, strict=True))
+        mean = fmean(x)
+        spread = sum((a - mean) ** 2 for a in x)
+        return cls(level, slope, math.sqrt(off / (len(x) - 2)), len(x), mean, spread)
 
     def at(self, x: float) -> float:
         """Its height."""
@@ -125,6 +131,16 @@ class _Line:
     def where(self, y: float) -> float:
         """The place at which it is so high."""
         return (y - self.level) / self.slope
+
+    def error(self, y: float) -> float:
+        """Standard error of a prediction where the line is so high.
+
+        Larger by what Student's t has over the normal distribution at ``MARGIN`` (the first term of
+        its expansion in one over the degrees of freedom: Abramowitz & Stegun 26.7.5).
+        """
+        apart = (self.where(y) - self.mean) ** 2 / self.spread
+        student = 1 + (MARGIN**2 + 1) / (4 * (self.count - 2))
+        return self.scatter * math.sqrt(1 + 1 / self.count + apart) * student
 
 
 def _spearman(x: Sequence[float], y: Sequence[float]) -> float:
