@@ -111,10 +111,10 @@ def _looks(view: SweepView, store: "Records | None") -> Sequence[Mapping[str, An
         return ()
     from quintain.holdout import looks_of
 
-    return looks_of(store, view)
-
-
-Outputs = "tuple[OutOfFold, tuple[str, ...], Any]"
+    try:
+        return looks_of(store, view)
+    except (QuintainError, KeyError):  # of an older record, or a store that no longer has them
+        return ()
 
 
 def _outputs(

@@ -19,7 +19,7 @@ from search.view_rows import TrialView
 #: Completed trials of a model below which nothing is told.
 FEWEST = 15
 #: Trials used at most, evenly of the order of asking.
-MOST = 600
+MOST = 400
 FOLDS, TREES, SHUFFLES = 5, 24, 4
 NOISE = "(random numbers)"
 

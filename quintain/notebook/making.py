@@ -7,7 +7,7 @@ from quintain.notebook.evidence import gathered
 from quintain.notebook.notes import FarNotebook, notes_of
 from quintain.notebook.sections import page
 from search.records import Records
-from search.view import SweepView, read_view
+from search.view import SweepView
 
 
 def of_sweep(
@@ -33,6 +33,11 @@ def of_sweep(
             found = gathered(view, far.entries(view.id), far.notes(view.id), None)
         return page(found), view
     with Records.open(records, create=False) as store:
-        view = read_view(store, store.resolve(sweep))
-        found = gathered(view, store.entries(view.id), notes_of(store, view.id), store, data)
+        record = store.sweep(store.resolve(sweep))
+        entries = store.entries(record.id)  # read once: of many trials they are what takes time
+        view = SweepView.build(
+            record.id, record.header, entries, record.state, created=record.created,
+            records=store.url, place=store.place,
+        )  # fmt: skip
+        found = gathered(view, entries, notes_of(store, view.id), store, data)
     return page(found), view

@@ -77,7 +77,7 @@ def _told(
             ranges.append(f"{name} {', '.join(found[:4])}")
     drawn = "" if len(shown) == len(trials) else f", {len(shown)} of them drawn"
     return (
-        f"{len(trials)} completed trials of {model}{drawn}; a line is a trial, lighter the worse "
+        f"{len(trials)} completed trials of {model}{drawn}; a line is a trial, fainter the worse "
         f"its {view.metric}. The best fifth (from {score(best[-1].score)}): {'; '.join(ranges)}."
     )
 

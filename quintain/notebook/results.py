@@ -64,8 +64,8 @@ def _confusion(view: SweepView, row: TrialView, matrix: Matrix, title: str) -> T
          _share(of[code], taken[code]))
         for code, of in enumerate(matrix)
     ]  # fmt: skip
-    columns = ("true class", *(f"as {name}" for name in names), "recall", "precision")
-    return Table(title, columns, every, note, frozenset({0}))
+    heads = ("true class", *(f"as {name}" for name in names), "recall", "precision")
+    return Table(title, heads, every, note, frozenset({0}))
 
 
 def _rule(view: SweepView, row: TrialView) -> str:
