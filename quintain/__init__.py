@@ -9,6 +9,7 @@
 run         search by a spec (a file or a dict), on its table or on ``data``; gives a Result
 resume      go on with a sweep that was stopped
 open_sweep  a Result of the records
+load_model  a saved winner by its version, ready to predict
 compare     is one trial or winner better than another, worse, or can nobody tell
 refresh     hold an estimate against rows that came later, then search on
 SearchCV    scikit-learn's GridSearchCV and RandomizedSearchCV by our means; so are those two names
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from quintain.searchcv import SearchCV
     from quintain.searchcv_names import GridSearchCV, RandomizedSearchCV
     from quintain.sweeps import open_sweep, resume, run
+    from quintain.versions.using import load_model
 
 __version__ = "0.1.0"
 __all__ = [
     "GridSearchCV", "QuintainError", "RandomizedSearchCV", "Result", "SearchCV", "compare",
-    "open_sweep", "refresh", "resume", "run",
+    "load_model", "open_sweep", "refresh", "resume", "run",
 ]  # fmt: skip
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
     "Result": "quintain.result",
     "SearchCV": "quintain.searchcv",
     "compare": "quintain.comparing",
+    "load_model": "quintain.versions.using",
     "open_sweep": "quintain.sweeps",
     "refresh": "quintain.refreshing",
     "resume": "quintain.sweeps",

@@ -7,6 +7,7 @@ import click
 from evaluators.errors import QuintainError
 from quintain import (
     commands_capacity,
+    commands_model,
     commands_notebook,
     commands_scores,
     commands_service,
@@ -32,7 +33,8 @@ def cli() -> None:
 
 
 for module in (
-    commands_sweeps, commands_notebook, commands_capacity, commands_scores, commands_service,
+    commands_sweeps, commands_notebook, commands_model, commands_capacity, commands_scores,
+    commands_service,
 ):  # fmt: skip
     for command in vars(module).values():
         if isinstance(command, click.Command):
