@@ -12,7 +12,9 @@ open_sweep  a Result of the records
 load_model  a saved winner by its version, ready to predict
 compare     is one trial or winner better than another, worse, or can nobody tell
 refresh     hold an estimate against rows that came later, then search on
-SearchCV    scikit-learn's GridSearchCV and RandomizedSearchCV by our means; so are those two names
+SearchCV    scikit-learn's search of hyperparameters by our means
+GridSearchCV  the same under scikit-learn's own signature
+RandomizedSearchCV  likewise
 Result      estimate, best_params, trials, report(), to_json(), fit()
 QuintainError  what a user can mend, said in one line
 """

@@ -90,7 +90,7 @@ def roc(curves: Sequence[ClassCurves], of: str) -> Picture:
     told = f"ROC, of {of}. Area under the curve: {_areas([(c.name, c.roc) for c in curves])}. "
     told += "No model: 0.5, the dashed line."
     plot = _square("ROC curve", told, "false positive rate", "true positive rate")
-    plot.line([0.0, 1.0], [0.0, 1.0], "dashed floor", "no model")
+    plot.line([0.0, 1.0], [0.0, 1.0], "dashed grey", "no model")
     for each, colour in zip(curves, SERIES, strict=False):
         _curve(plot, each.roc, colour, each.name)
     _legend(plot, [each.name for each in curves[: len(SERIES)]], SERIES)

@@ -64,5 +64,6 @@ circle.dot { fill-opacity: .6 } .dots { stroke: var(--c); stroke-width: 5; strok
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .5rem } }
 @media print { body { max-width: none; font-size: 10pt } nav, .skip { display: none }
   figure, tr { break-inside: avoid } h2 { break-after: avoid } pre { white-space: pre-wrap }
+  details::details-content { content-visibility: visible; height: auto }
   .wide { overflow: visible } td { white-space: normal } }
 """
