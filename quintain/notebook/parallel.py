@@ -26,11 +26,7 @@ def parallel(view: SweepView, model: str, order: Sequence[str] = ()) -> Picture 
         t for t in view.trials
         if t.model == model and t.state == "completed" and math.isfinite(t.score)
     ]  # fmt: skip
-    names = [*order, *(n for t in trials for n in t.params if n not in order)]
-    names = [
-        name for name in dict.fromkeys(names)
-        if len({str(t.params.get(name)) for t in trials}) > 1
-    ][:AXES]  # fmt: skip
+    names = _varied(trials, order)
     if len(trials) < 5 or not names:
         return None
     sign = -1.0 if view.direction == "maximize" else 1.0
@@ -59,6 +55,13 @@ def parallel(view: SweepView, model: str, order: Sequence[str] = ()) -> Picture 
     for place, (at, (name, axis)) in enumerate(zip(places, drawn, strict=True)):
         _draw(plot, at, name, axis, raised=place % 2 * 26)
     return Picture(plot.title, plot.svg(grid=False), told)
+
+
+def _varied(trials: Sequence[TrialView], order: Sequence[str]) -> list[str]:
+    """Parameters that differ between trials, those of ``order`` first."""
+    names = dict.fromkeys([*order, *(name for trial in trials for name in trial.params)])
+    differ = [name for name in names if len({str(t.params.get(name)) for t in trials}) > 1]
+    return differ[:AXES]
 
 
 def _told(

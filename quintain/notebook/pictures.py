@@ -160,6 +160,12 @@ def timeline(stays: Sequence[Stay]) -> Picture | None:
         "Trials per worker over time", told, axis, Axis(0.0, float(len(names)), ""), width=860,
         height=height, left=120, top=30,
     )  # fmt: skip
+    _lanes(plot, names, stays)
+    return Picture(plot.title, plot.svg(), told)
+
+
+def _lanes(plot: Plot, names: Sequence[str], stays: Sequence[Stay]) -> None:
+    """A row of bars for each worker, and above them what their colours mean."""
     for lane, name in enumerate(names):
         y = plot.y(len(names) - lane - 0.5)
         plot.write(plot.left - 8, y + 4, name if len(name) < 17 else f"…{name[-15:]}", "end")
@@ -179,7 +185,6 @@ def timeline(stays: Sequence[Stay]) -> Picture | None:
         plot.parts.append(f'<path class="bar {ENDS[state]}" d="M{at} 10h12v12h-12z"/>')
         plot.write(at + 17, 20, state)
         at += 32 + 8 * len(state)
-    return Picture(plot.title, plot.svg(), told)
 
 
 def predicted(target: Sequence[float], output: Sequence[float], of: str, unit: str) -> Picture:

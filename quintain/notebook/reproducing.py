@@ -13,7 +13,6 @@ from search.view import SweepView
 def reproducing(view: SweepView) -> Iterator[Block]:
     """What to type, on what data, with what; older records know less."""
     header = view.header
-    machine = header.get("machine") or {}
     if "searchcv" in header:
         yield Text(
             "A search of quintain.SearchCV: call the same fit in its program; estimator "
@@ -26,6 +25,18 @@ def reproducing(view: SweepView) -> Iterator[Block]:
         yield Fold(f"{name}, with every default written out", [Code("toml", spec)])
     else:
         yield Text("This record holds no spec.", "doubt")
+    yield Facts(_facts(view))
+    deterministic = (header.get("spec") or {}).get("search", {}).get("deterministic")
+    if not deterministic and "searchcv" not in header:
+        yield Text(
+            "Without [search] deterministic = true, which trials are asked depends on which ended "
+            "first: the folds and each trial's score come out again, their order may not.", "aside",
+        )  # fmt: skip
+
+
+def _facts(view: SweepView) -> list[tuple[str, str]]:
+    """Seeds, data, code, versions and machine."""
+    header, machine = view.header, view.header.get("machine") or {}
     facts = [
         ("seed", _known(header.get("seed"))),
         ("seed of the folds", _known(header.get("folds_seed"))),
@@ -42,13 +53,7 @@ def reproducing(view: SweepView) -> Iterator[Block]:
         ("hardware", _hardware(machine)),
         ("runner", f"{view.runner or 'not known'}, {view.resources.max_concurrent or '?'} slots"),
     ]
-    yield Facts(facts)
-    deterministic = (header.get("spec") or {}).get("search", {}).get("deterministic")
-    if not deterministic and "searchcv" not in header:
-        yield Text(
-            "Without [search] deterministic = true, which trials are asked depends on which ended "
-            "first: the folds and each trial's score come out again, their order may not.", "aside",
-        )  # fmt: skip
+    return facts
 
 
 def told_spec(header: Any) -> str:

@@ -1,6 +1,7 @@
 """``quintain model save``: the winner refitted, its card written, both kept as one version."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from typing import Any
@@ -46,7 +47,7 @@ def save(sweep: str, *, data: Any = None, records: str | None = None) -> Version
 
 def card_for(view: SweepView, fitted: FittedModel) -> dict[str, Any]:
     """What whoever uses the model has to know of it; NaN as null."""
-    best, header, estimate = view.best, view.header, view.finals.estimate
+    best, header = view.best, view.header
     if best is None:
         raise QuintainError(f"no trial of {view.id} has completed: there is no winner to save")
     library = library_of(fitted.model.model)
@@ -64,21 +65,11 @@ def card_for(view: SweepView, fitted: FittedModel) -> dict[str, Any]:
         "threshold": fitted.threshold,
         "columns": [c.name for c in fitted.columns],
         "metric": view.metric,
-        "estimate": None if estimate is None else {
-            "score": estimate.score, "low": estimate.interval.low,
-            "high": estimate.interval.high, "level": estimate.interval.level,
-            "method": estimate.method,
-        },
+        "estimate": _estimate(view),
         "selection_score": best.score,
         "baseline": None if view.baseline is None else view.baseline.score,
         "doubts": [f"{each.code}: {each.message}" for each in view.doubts],
-        "data": {
-            "source": (header.get("spec") or {}).get("data", {}).get("source"),
-            "fingerprint": header.get("fingerprint"),
-            "rows_fitted": _rows(header),
-            "rows_locked": header.get("rows_locked"),
-            "fitted_on_holdout": False,
-        },
+        "data": _data(header),
         "trial_resources": {
             "wall_s": best.wall_s, "cpu_s": best.cpu_s, "peak_mb": best.peak_mb,
             "predict_ms_per_1k": best.predict_ms_per_1k,
@@ -95,6 +86,29 @@ def card_for(view: SweepView, fitted: FittedModel) -> dict[str, Any]:
     return {key: bodies.plain(value, f"$.{key}") for key, value in told.items()}
 
 
+def _estimate(view: SweepView) -> dict[str, Any] | None:
+    """The honest score."""
+    found = view.finals.estimate
+    if found is None:
+        return None
+    interval = found.interval
+    return {
+        "score": found.score, "low": interval.low, "high": interval.high,
+        "level": interval.level, "method": found.method,
+    }  # fmt: skip
+
+
+def _data(header: Mapping[str, Any]) -> dict[str, Any]:
+    """What it was fitted on; locked rows are never among it."""
+    return {
+        "source": (header.get("spec") or {}).get("data", {}).get("source"),
+        "fingerprint": header.get("fingerprint"),
+        "rows_fitted": _rows(header),
+        "rows_locked": header.get("rows_locked"),
+        "fitted_on_holdout": False,
+    }
+
+
 def library_of(estimator: Any) -> str | None:
     """The distribution whose version the stored form depends on; None if it is not known."""
     for kind in type(estimator).__mro__:
@@ -104,7 +118,7 @@ def library_of(estimator: Any) -> str | None:
     return next((name for name in first if name), None)
 
 
-def _rows(header: Any) -> int | None:
+def _rows(header: Mapping[str, Any]) -> int | None:
     part = header.get("part")
     found: int | None = header.get("rows_searched") if part is None else part["of"]
     return found
