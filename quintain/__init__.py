@@ -15,7 +15,7 @@ refresh     hold an estimate against rows that came later, then search on
 SearchCV    scikit-learn's search of hyperparameters by our means
 GridSearchCV  the same under scikit-learn's own signature
 RandomizedSearchCV  likewise
-Result      estimate, best_params, trials, report(), to_json(), fit()
+Result      estimate, best_params, trials, report(), to_json(), fit(), page(), save()
 QuintainError  what a user can mend, said in one line
 """
 

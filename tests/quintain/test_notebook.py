@@ -134,6 +134,23 @@ def test_numbers(tmp_path, monkeypatch):
     assert "ROC" not in text
 
 
+def test_a_table_in_memory(tmp_path):
+    """Its page has curves while the table is at hand, and its winner is kept under a name."""
+    made, value = frame()
+    made["y"] = np.where(value > 0.6, "yes", "no")
+    spec = {"name": "m", "data": {"target": "y"}, "evaluate": {"folds": 3},
+            "search": {"trials": 2}, "model": [{"estimator": "gaussian_nb"}]}  # fmt: skip
+    result = quintain.run(spec, made, runner="inline")
+    assert result.page(tmp_path / "m.html").startswith("wrote ")
+    assert "ROC curve" in (tmp_path / "m.html").read_text()
+    result.page(tmp_path / "m.md")
+    assert (tmp_path / "m.md").read_text().startswith("# m-1")
+    with pytest.raises(QuintainError, match="Markdown"):
+        result.page(tmp_path / "m.pdf")
+    assert result.save() == "m-1/v1"
+    assert (quintain.load_model("m").predict(made) == result.fit().predict(made)).all()
+
+
 def test_a_search_of_scikit_learns_kind(monkeypatch, tmp_path):
     """SearchCV has no spec and no estimate here; its page says so."""
     made, value = frame(120)
