@@ -20,7 +20,7 @@ from search.view_rows import TrialView
 FEWEST = 15
 #: Trials used at most, evenly of the order of asking.
 MOST = 400
-FOLDS, TREES, SHUFFLES = 5, 24, 4
+FOLDS, TREES, SHUFFLES = 5, 16, 4
 NOISE = "(random numbers)"
 
 

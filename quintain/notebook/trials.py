@@ -1,11 +1,12 @@
 """What was tried, in order, and what failed."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from quintain.notebook.blocks import Block, Code, Facts, Fold, Table, Text
 from quintain.notebook.pictures import history
-from search.report_tables import compact, megabytes, number, score, spread
+from search.report_tables import compact, megabytes, number, score
 from search.view import SweepView
 from search.view_rows import TrialView
 
@@ -85,9 +86,18 @@ def _line(trial: TrialView, metric: str) -> tuple[str, ...]:
         told += f"; breaks {trial.infeasible}"
     return (
         str(trial.trial), "cached" if trial.cached else trial.state, score(trial.score),
-        spread(trial.folds.get(metric, ())), number(trial.fit_s), number(trial.cpu_s),
+        _spread(trial.folds.get(metric, ())), number(trial.fit_s), number(trial.cpu_s),
         megabytes(trial.peak_mb), told,
     )  # fmt: skip
+
+
+def _spread(folds: Sequence[float]) -> str:
+    """As the report has it; with exact fractions ten thousand of them took half a second."""
+    known = [each for each in folds if math.isfinite(each)]
+    if len(known) < 2:
+        return "-"
+    mean = math.fsum(known) / len(known)
+    return score(math.sqrt(math.fsum((each - mean) ** 2 for each in known) / (len(known) - 1)))
 
 
 def _first(text: str) -> str:
