@@ -9,12 +9,13 @@
 run         search by a spec (a file or a dict), on its table or on ``data``; gives a Result
 resume      go on with a sweep that was stopped
 open_sweep  a Result of the records
+load_model  a saved winner by its version, ready to predict
 compare     is one trial or winner better than another, worse, or can nobody tell
 refresh     hold an estimate against rows that came later, then search on
 SearchCV    scikit-learn's searches on our workers and records: change one import
 GridSearchCV        the same under scikit-learn's own signature
 RandomizedSearchCV  likewise
-Result      estimate, best_params, trials, report(), to_json(), fit()
+Result      estimate, best_params, trials, report(), to_json(), fit(), page(), save()
 QuintainError  what a user can mend, said in one line
 """
 
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
     from quintain.searchcv import SearchCV
     from quintain.searchcv_names import GridSearchCV, RandomizedSearchCV
     from quintain.sweeps import open_sweep, resume, run
+    from quintain.versions.using import load_model
 
 __version__ = "0.1.0"
 __all__ = [
     "GridSearchCV", "QuintainError", "RandomizedSearchCV", "Result", "SearchCV", "compare",
-    "open_sweep", "refresh", "resume", "run",
+    "load_model", "open_sweep", "refresh", "resume", "run",
 ]  # fmt: skip
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "Result": "quintain.result",
     "SearchCV": "quintain.searchcv",
     "compare": "quintain.comparing",
+    "load_model": "quintain.versions.using",
     "open_sweep": "quintain.sweeps",
     "refresh": "quintain.refreshing",
     "resume": "quintain.sweeps",

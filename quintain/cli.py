@@ -5,7 +5,14 @@ import sys
 import click
 
 from evaluators.errors import QuintainError
-from quintain import commands_capacity, commands_scores, commands_service, commands_sweeps
+from quintain import (
+    commands_capacity,
+    commands_model,
+    commands_notebook,
+    commands_scores,
+    commands_service,
+    commands_sweeps,
+)
 from quintain.terminal import INTERRUPTED, MENDABLE
 
 
@@ -25,7 +32,10 @@ def cli() -> None:
     """Search hyperparameters on one machine or a Ray cluster; every trial with score and cost."""
 
 
-for module in (commands_sweeps, commands_capacity, commands_scores, commands_service):
+for module in (
+    commands_sweeps, commands_notebook, commands_model, commands_capacity, commands_scores,
+    commands_service,
+):  # fmt: skip
     for command in vars(module).values():
         if isinstance(command, click.Command):
             cli.add_command(command)

@@ -177,32 +177,3 @@ def trials(
         from search.report import trials_table
 
         console().print(trials_table(view))
-
-
-@click.command(cls=Example, example="quintain report adult-income-7 --picture front.svg")
-@click.argument("sweep")
-@click.option(
-    "--picture", type=click.Path(path_type=Path), metavar="FILE.svg",
-    help="Also draw score against the seconds of a fit.",
-)  # fmt: skip
-@records_option
-@service_option
-@json_option
-def report(
-    sweep: str, picture: Path | None, records: str | None, service: str | None, as_json: bool
-) -> None:
-    """The whole report of a sweep."""
-    from quintain.desk import desk
-
-    with desk(records, service) as at:
-        view = at.view(sweep)
-    if picture is not None:
-        from quintain.front_picture import write
-
-        write(view, picture)
-    if as_json:
-        click.echo(json.dumps(view.to_json() | {"trials": view.trials_json()}))
-        return
-    from search.report import report
-
-    console().print(report(view))

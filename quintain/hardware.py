@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from quintain.notebook.commit import commit_of
+
 LIBRARIES = ("quintain", "ray", "optuna", "scikit-learn", "xgboost", "pandas", "numpy")
 
 
@@ -28,4 +30,5 @@ def machine() -> dict[str, Any]:
         "memory_mb": psutil.virtual_memory().total / 2**20,
         "versions": dict(versions()),
         "folder": str(Path.cwd()),
+        "commit": commit_of(Path.cwd()),
     }

@@ -78,13 +78,22 @@ def ledger(sweep: str, *, records: str | None = None) -> list[dict[str, Any]]:
         QuintainError: the sweep has no hold-out.
     """
     with Records.open(records, create=False) as store:
-        digest, names = _holdout(read_view(store, store.resolve(sweep)))
-        rows = _rows(store, names)
-        return [
-            shown(each)
-            for each in store.looks(names)
-            if np.isin(rows[digest], rows[each.holdout]).any()
-        ]
+        return looks_of(store, read_view(store, store.resolve(sweep)))
+
+
+def looks_of(store: Records, view: SweepView) -> list[dict[str, Any]]:
+    """The same of an open store.
+
+    Raises:
+        QuintainError: the sweep has no hold-out.
+    """
+    digest, names = _holdout(view)
+    rows = _rows(store, names)
+    return [
+        shown(each)
+        for each in store.looks(names)
+        if np.isin(rows[digest], rows[each.holdout]).any()
+    ]
 
 
 def shown(record: LookRecord) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from search.view import SweepView
 from search.view_rows import TrialView
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from evaluators.refit import FittedModel
@@ -116,6 +118,38 @@ class Result:
         task = self._prepared.assignment
         cut = self.view.threshold if task.tuned_objective else None
         return refit(task, self._prepared.dataset, configuration, threshold=cut)
+
+    def page(self, path: "str | Path") -> str:
+        """Write the sweep's lab notebook, as ``quintain report`` does; what was written.
+
+        Args:
+            path: ends with .html, or with .md for Markdown.
+
+        Raises:
+            QuintainError: another ending, or a place that cannot be written.
+        """
+        from pathlib import Path
+
+        from quintain.notebook.making import of_sweep
+        from quintain.notebook.writing import write
+
+        file = Path(path)
+        if file.suffix not in (".html", ".md"):
+            raise QuintainError(f"{file}: name it .html, or .md for Markdown")
+        made, _ = of_sweep(self.sweep, records=self._records, data=self._data)
+        html, md = (file, None) if file.suffix == ".html" else (None, file)
+        return write(made, html, md)[0]
+
+    def save(self) -> str:
+        """Refit the winner and keep it, as ``quintain model save`` does; the version's name.
+
+        Raises:
+            QuintainError: no winner, other data than was searched, or a model that cannot be
+                stored safely.
+        """
+        from quintain.versions.saving import save
+
+        return save(self.sweep, data=self._data, records=self._records).name
 
     def _best(self) -> TrialView:
         if self.view.best is None:

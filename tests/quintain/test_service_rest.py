@@ -368,3 +368,17 @@ def test_the_network_is_not_reached_by_accident(settings, users, said):
 def test_what_is_safe_starts(settings, users):
     """Nobody but this machine, or TLS and users: neither is refused."""
     refuse_unsafe(settings, users)
+
+
+def test_the_notebook_of_a_service(client, ask, quintain_cli, folder):
+    """Notes go there and come back; a page is made of the record that the service gives."""
+    client.post("/v1/sweeps", json=ask())
+    at = ("--service", str(client.base_url).rstrip("/"))
+    assert quintain_cli.json("note", "loans", "from afar", *at)["text"] == "from afar"
+    assert [each["text"] for each in quintain_cli.json("note", "loans", *at)] == ["from afar"]
+    done = quintain_cli("report", "loans-1", "--html", "far.html", *at)
+    assert done.returncode == 0, done.stderr
+    text = (folder / "far.html").read_text()
+    assert "from afar" in text
+    assert "No claim: no trial has completed with a score (queued)" in text
+    assert quintain_cli("report", "--project", *at).returncode == 2
