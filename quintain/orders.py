@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from quintain.stopping import GRACE_S
-from search.changes import ORDERS
 from search.driver import Orders
 from search.events import BudgetsSet, StopAsked
 from search.records import Records
@@ -11,6 +10,8 @@ from search.records import Records
 
 def orders_of(store: Records, sweep: str, heard: int) -> Orders:
     """The orders to a sweep after the change numbered ``heard``, each told once."""
+    from search.changes import ORDERS  # SQLAlchemy with it: a spec that is refused needs none
+
     last = heard
 
     def fresh() -> Iterable[StopAsked | BudgetsSet]:

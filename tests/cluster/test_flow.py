@@ -4,6 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from cluster.ray_session import set_environment
+
+set_environment(None)  # it reads that as it is imported, for all tests of this process
 ray = pytest.importorskip("ray")
 
 from cluster.flow import RESTS_S, Flow  # noqa: E402

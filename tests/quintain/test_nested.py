@@ -108,9 +108,9 @@ def test_workers_share_the_rows_of_an_outer_fold(tmp_path, monkeypatch):
     """Each outer fold's rows and folds are mapped once, not copied into every worker."""
     seen = []
 
-    def watched(inside, *rest):
+    def watched(inside, *rest, **named):
         seen.append((inside.dataset.values, inside.splits[0].train))
-        return driving.search(inside, *rest)
+        return driving.search(inside, *rest, **named)
 
     monkeypatch.setattr("evaluators.mapped.WORTH_MAPPING", 1)
     monkeypatch.setattr(nested, "search", watched)
