@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,11 +29,12 @@ log = logging.getLogger(__name__)
 def set_environment(address: str | None) -> None:
     """What ray reads when it is imported: call before that. What the user has set stays.
 
-    A client of a cluster at a named address sends its token only in the mode "token".
+    A client of a cluster at a named address sends its token only in the mode "token". Once ray is
+    imported it has read the mode: a Ray started later would ask for a token that we do not send.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address is not None:
+    if address is not None and "ray" not in sys.modules:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 

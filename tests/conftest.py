@@ -9,7 +9,10 @@ def pytest_collection_modifyitems(items):
     Tests on the shared Ray come last: it fills the process with threads and memory.
     """
     items.sort(
-        key=lambda item: (item.get_closest_marker("measures") is None, "[ray" in item.nodeid)
+        key=lambda item: (
+            item.get_closest_marker("measures") is None,
+            "[ray" in item.nodeid or "ray_here" in item.fixturenames,
+        )
     )
 
 

@@ -11,11 +11,8 @@ DEPLOY = Path(__file__).parents[2] / "cluster" / "deploy"
 
 
 @pytest.fixture
-def validated():
+def validated(ray_here):
     """Ray's own reading of a `ray up` file, with its defaults filled in."""
-    from cluster.ray_session import set_environment
-
-    set_environment(None)
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     def read(config):

@@ -1,17 +1,13 @@
-"""Which worker gets which pack on Ray, without a Ray."""
+"""Which worker gets which pack on Ray. No actor runs, but ray is imported only once it may start:
+before that its import would leave the process without a token.
+"""
 
 from types import SimpleNamespace
 
 import pytest
 
-from cluster.ray_session import set_environment
-
-set_environment(None)  # it reads that as it is imported, for all tests of this process
-ray = pytest.importorskip("ray")
-
-from cluster.flow import RESTS_S, Flow  # noqa: E402
-from evaluators.types import Configuration  # noqa: E402
-from search.events import Cancel, Dispatch, Item, Pack, PackStarted, SlotFreed  # noqa: E402
+from evaluators.types import Configuration
+from search.events import Cancel, Dispatch, Item, Pack, PackStarted, SlotFreed
 
 
 class Told:
@@ -51,7 +47,11 @@ def pack(number, memory_mb=1000.0):
 
 
 @pytest.fixture
-def flow_of(monkeypatch):
+def flow_of(ray_here, monkeypatch):
+    import ray
+
+    from cluster.flow import Flow
+
     found = {"Pid": 7, "Address": {"NodeID": "n", "IPAddress": "1.2.3.4"}}
     monkeypatch.setattr(ray._private.state, "actors", lambda actor: found)
     monkeypatch.setattr(ray, "kill", lambda actor: actor.asked.append("killed"))
@@ -101,6 +101,8 @@ def test_a_pack_of_another_memory_class_gets_another_worker(flow_of):
 
 def test_a_worker_without_a_pack_rests_for_so_long_and_no_longer(flow_of):
     """Then its Tune trial ends, and what it holds is free for others."""
+    from cluster.flow import RESTS_S
+
     flow = flow_of(1, pack(0))
     seat, actor = seated(flow, "idle")
     for _ in range(50):

@@ -85,7 +85,6 @@ def make_checked():
     space = {"C": [0.1, 1.0]}
     return [
         quintain.SearchCV(LogisticRegression(), space, cv=2),
-        quintain.GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2),
         quintain.RandomizedSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, n_iter=2, cv=2, random_state=0),
     ]
 
@@ -93,7 +92,7 @@ def make_checked():
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(make_checked())
 def test_it_is_a_scikit_learn_estimator(estimator, check):
-    """check_estimator passes, for the search and for both namesakes."""
+    """check_estimator passes, for the search of a classifier and a namesake's of a regressor."""
     check(estimator)
 
 

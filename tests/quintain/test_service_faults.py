@@ -144,7 +144,7 @@ def test_no_accident_loses_a_trial_or_starts_a_sweep_twice(service):
     assert service.http.post("/v1/sweeps/next-1/stop").json()["state"] == "stopped"
 
     # far more than end until the driver hears of it
-    budget = len(service.ended("long-1", at_least=1)) + 100
+    budget = len(service.ended("long-1", at_least=1)) + 500
     changed = service.http.patch("/v1/sweeps/long-1", json={"trials": budget})
     assert changed.status_code == 200
     service.until(lambda: service.state("long-1") == "completed")
