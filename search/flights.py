@@ -142,10 +142,11 @@ def paused_end(trial: Trial) -> dict[str, Any]:
     return {"path": list(trial.path), "resources": asdict(trial.costs(Resources()))}
 
 
-def lost_body(flight: Flight, elapsed_s: float, reached_mb: float) -> dict[str, Any]:
+def lost_body(flight: Flight, trial: Trial, elapsed_s: float, reached_mb: float) -> dict[str, Any]:
     """The same for a trial that went down with its worker: time, and memory where it was seen."""
+    before_s = 0.0 if trial.spent is None else trial.spent.wall_s
     return {
-        "resources": {"wall_s": elapsed_s, "peak_mb": reached_mb},
+        "resources": {"wall_s": elapsed_s + before_s, "peak_mb": reached_mb},
         "queue_s": flight.waited_s(),
         "start_s": flight.bear_start(),
         "worker": flight.worker,

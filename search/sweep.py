@@ -275,7 +275,7 @@ class Sweep:
             if event.loss == "memory":
                 self._grown(trial, flight)
             return self._again(trial, event.time, event.detail, True)
-        body = flights.lost_body(flight, elapsed, event.reached_mb)
+        body = flights.lost_body(flight, trial, elapsed, event.reached_mb)
         return self._end(trial, event.time, body, failure, None)
 
     def _grown(self, trial: Trial, flight: Flight) -> bool:

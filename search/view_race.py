@@ -51,7 +51,7 @@ class RaceView:
             where = ", ".join(f"{count} {_after(rung)}" for rung, count in self.pruned.items())
             told.append(
                 f"racing ended {sum(self.pruned.values())} trials early ({where}): "
-                f"{self.fitted:.0%} of their folds were fitted"
+                f"{self.fitted:.0%} of all folds were fitted"
             )
         told += [
             f"nobody ended {_after(rung)} for it ranks {model} unlike the end does: Spearman "

@@ -189,3 +189,19 @@ def test_what_still_comes_of_a_paused_attempt_counts_no_more():
     assert not [t for t in told if isinstance(t, Record)]
     assert sweep.trials[item.trial].paused
     assert sweep.trials[item.trial].deaths == 0
+
+
+def test_who_crashes_after_it_went_on_has_what_the_look_took_in_its_cost(swept):
+    went_on = []
+
+    def crashes(item):
+        """The first that goes on takes its worker down, twice."""
+        if item.bar is not None and item.bar.pauses:
+            return fit(item)
+        went_on.append(item.trial)
+        return Happening(4.0, "segfault") if item.trial == went_on[0] else fit(item)
+
+    _, entries, _ = swept(behaves=crashes)
+    (end,) = [e for e in entries if e.kind == "ended" and e.trial == went_on[0]]
+    assert end.body["state"] == "failed"
+    assert end.body["resources"]["wall_s"] == pytest.approx(LOOK_S + 4.0)

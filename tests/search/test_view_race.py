@@ -28,7 +28,7 @@ def test_the_part_of_folds_that_was_fitted_counts_whole_trials_and_parts_of_othe
     assert race.pruned == {2: 1}
     assert race.fitted == pytest.approx((1 + 2 / 5) / 2)
     assert race.lines() == [
-        "racing ended 1 trials early (1 after 2 folds): 70% of their folds were fitted"
+        "racing ended 1 trials early (1 after 2 folds): 70% of all folds were fitted"
     ]
 
 
