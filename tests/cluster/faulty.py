@@ -24,6 +24,8 @@ class Faulty(ClassifierMixin, BaseEstimator):
                 raise RuntimeError("the user's own bug")
             case "memory_error":
                 raise MemoryError("cannot allocate")
+            case "pause":
+                time.sleep(0.05)
             case "sleep":
                 time.sleep(60)
             case "hold_gil":

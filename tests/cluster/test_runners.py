@@ -215,9 +215,10 @@ def test_a_machine_that_looks_full_is_planned_for_as_a_whole(monkeypatch):
 
 
 @pytest.mark.parametrize("runner", ["ray"], indirect=True)
-def test_a_quick_worker_does_not_keep_another_from_starting(runner, workload):
-    """Its trials are over long before the other has started: both of them work all the same."""
-    space = Space({"faulty": (Parameter("x", Choice(tuple(map(float, range(40))))),)})
+def test_a_busy_worker_does_not_keep_another_from_starting(runner, workload):
+    """One alone would take 12 s for these trials: long before that the other has its share."""
+    options = Choice(tuple(map(float, range(80))))
+    space = Space({"faulty": (Parameter("behaviour", Choice(("pause",))), Parameter("x", options))})
     _, entries = run_grid(runner, workload, space, pace_s=0.001)
     workers = {entry.body["worker"] for entry in entries if entry.kind == "started"}
     assert len(workers) == 2
