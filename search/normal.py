@@ -1,8 +1,8 @@
 """The normal distribution for Optuna's TPE, from SciPy.
 
 Optuna 5 evaluates its logarithm number by number in Python, which is half of what a suggestion
-costs. SciPy has the same functions for whole arrays. They are lent to Optuna while a sampler of ours
-is asked, and only then: a study of the user's in this process is left alone.
+costs. SciPy has the same functions for whole arrays. They are lent to Optuna while a sampler of
+ours is asked, and only then: a study of the user's in this process is left alone.
 """
 
 from collections.abc import Iterator

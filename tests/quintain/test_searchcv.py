@@ -463,7 +463,7 @@ def test_libraries_of_others():
 
 
 def test_catboost_with_its_categories():
-    """Named to the model, or as a list to ``fit``: scikit-learn cannot clone a model with a list."""
+    """Named to the model, or as a list to ``fit``: a model with a list cannot be cloned."""
     catboost = pytest.importorskip("catboost")
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.normal(size=200), "d": rng.choice(["x", "y"], 200)})
