@@ -109,6 +109,9 @@ class SweepCallback(tune.Callback):
         seat = flow.seats.pop(trial.trial_id, None)
         if seat is None or seat.pack is None or seat.pack in flow.cancelled:
             return
+        if trial.pickled_error_file is None:  # neither an actor's error nor a task's
+            flow.error = RuntimeError(Path(trial.error_file).read_text())
+            return
         error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())  # our own file
         if not isinstance(error, RayActorError):
             flow.error = error  # our own code failed in a worker

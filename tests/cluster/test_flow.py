@@ -142,3 +142,19 @@ def test_a_cancelled_pack_ends_its_worker(flow_of):
     second = Actor()
     flow.seated("starts", second)
     assert second.asked == ["killed"]
+
+
+def test_a_memory_kill_while_a_worker_starts_is_an_actors_error(ray_here):
+    """Tune keeps no other error of a worker's start, so that nobody could tell why it failed."""
+    from ray.air.execution._internal.actor_manager import RayActorManager
+    from ray.exceptions import OutOfMemoryError
+
+    from cluster.memory_kill import TrialOutOfMemory, survive_memory_kills
+
+    survive_memory_kills()
+    heard = []
+    manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
+    tracked = SimpleNamespace(actor_id=1, _on_error=lambda of, error: heard.append(error))
+    RayActorManager._actor_start_failed(manager, tracked, OutOfMemoryError("95% of the node"))
+    assert isinstance(heard[0], TrialOutOfMemory)
+    assert "95% of the node" in str(heard[0])
