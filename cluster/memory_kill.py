@@ -36,10 +36,10 @@ def survive_memory_kills() -> None:
 
 
 def _translating(original: Callable[..., None]) -> Callable[..., None]:
-    def failed(self: Any, tracked: Any, exception: Exception) -> None:
+    def failed(self: Any, *, exception: Exception, **tracked: Any) -> None:  # as Ray calls both
         if isinstance(exception, OutOfMemoryError):
             exception = TrialOutOfMemory(str(exception))
-        original(self, tracked, exception)
+        original(self, exception=exception, **tracked)
 
     failed.translates_memory_kills = True  # type: ignore[attr-defined] # a mark on a function
     return failed

@@ -155,6 +155,7 @@ def test_a_memory_kill_while_a_worker_starts_is_an_actors_error(ray_here):
     heard = []
     manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
     tracked = SimpleNamespace(actor_id=1, _on_error=lambda of, error: heard.append(error))
-    RayActorManager._actor_start_failed(manager, tracked, OutOfMemoryError("95% of the node"))
+    killed = OutOfMemoryError("95% of the node")
+    RayActorManager._actor_start_failed(manager, tracked_actor=tracked, exception=killed)
     assert isinstance(heard[0], TrialOutOfMemory)
     assert "95% of the node" in str(heard[0])
