@@ -56,6 +56,14 @@ class Jobs:
         except (ValueError, KeyError, TypeError):
             raise ClusterError(f"what answers at {self.url} is no Ray dashboard") from None
 
+    def python_version(self) -> str | None:
+        """The Python that the cluster runs; None where it does not tell."""
+        answer = self._ask("GET", "/api/v0/cluster_metadata", missing=True)
+        try:
+            return str(answer.json()["data"]["pythonVersion"])
+        except (ValueError, KeyError, TypeError):
+            return None
+
     def ahead_s(self) -> float | None:
         """Seconds that the cluster's clock is ahead of ours, to about one; None if not told."""
         told = self._ask("GET", "/api/version").headers.get("Date")

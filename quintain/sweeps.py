@@ -167,7 +167,7 @@ def resume(
 
 def drive(
     store: Records, lease: Lease, *, runner: str, address: str | None, slots: int | None,
-    heard: int, watcher: Watcher | None,
+    heard: int, watcher: Watcher | None, folder: Path | None = None,
 ) -> Result:  # fmt: skip
     """A sweep that the service has queued, new or begun before, to its end.
 
@@ -179,6 +179,7 @@ def drive(
         slots: trials at a time at most.
         heard: orders up to this change are done with.
         watcher: shows progress.
+        folder: where the spec's relative paths start on this machine, if elsewhere than recorded.
 
     Raises:
         QuintainError: something that can be mended; what was recorded is kept.
@@ -187,7 +188,8 @@ def drive(
 
     header = store.header(lease.sweep)
     begun = "fingerprint" in header
-    prepared = prepare(spec_of(header), None, store, header if begun else None)
+    spec = spec_of({**header, "folder": str(folder)} if folder else header)
+    prepared = prepare(spec, None, store, header if begun else None)
     place = Place(prepared, runner, address, slots=slots)
     foresight = started = None
     with ExitStack() as stack:
@@ -202,6 +204,7 @@ def drive(
                 most = slots_on(prepared.spec, started[1], slots)
                 foresight = _foreseen(place, started[1], most, watcher)
             settled = {**prepared.header(place.name), "address": place.address}
+            settled["folder"] = header["folder"]
             store.settle(lease, {**header, **settled})
         return _sweep(prepared, place, started, store, lease, watcher, None, foresight, heard)
 

@@ -54,9 +54,14 @@ def main(sweep: str, launch: str, slots: int | None) -> int:
     try:
         with taken(sweep, launch) as (store, lease, heard):
             try:
+                folder = None
+                if SERVICE in os.environ:
+                    from quintain.service.posting import files_of
+
+                    folder = files_of(store, store.header(sweep))
                 drive(
                     store, lease, runner="ray" if address else "local", address=address,
-                    slots=slots, heard=heard, watcher=default_watcher(),
+                    slots=slots, heard=heard, folder=folder, watcher=default_watcher(),
                 )  # fmt: skip
             except RecordsError:
                 raise  # the store cannot be used now: the service tries again

@@ -1,6 +1,7 @@
 """Drivers as jobs of a Ray cluster. They have no database: each posts with a token of its own."""
 
 import os
+import platform
 import shlex
 import signal
 from functools import cache
@@ -55,9 +56,9 @@ class JobDrivers:
                 f"{max(cores, default=0)}: lower resources.cpus_per_trial"
             )
         share = max(1, int(sum(cores) - self._max_sweeps * DRIVER_CPUS) // self._max_sweeps // cpus)
-        words = ["python", "-P", "-m", "quintain.service.drive", record.id, launch, str(share)]
+        words = entrypoint("quintain.service.drive", record.id, launch, str(share))
         environment = {SERVICE: self._service, TOKEN: token or "", **STOPPED_BY}
-        self._jobs.submit(_job(launch), shlex.join(words), environment, DRIVER_CPUS)
+        self._jobs.submit(_job(launch), words, environment, DRIVER_CPUS)
 
     def running(self, launch: str) -> bool | None:
         """Whether the job of a launch still waits or runs; None where the cluster knows none."""
@@ -87,6 +88,11 @@ class JobDrivers:
         self._jobs.stop(_job(launch))
 
 
+def entrypoint(module: str, *arguments: str) -> str:
+    """The command of a job that runs one of our modules."""
+    return shlex.join(["python", "-P", "-m", module, *arguments])
+
+
 def _job(launch: str) -> str:
     """Our own submission id: sent twice, it is one job."""
     return f"quintain-{launch}"
@@ -98,7 +104,7 @@ def connected(url: str) -> Jobs:
 
     Raises:
         ClusterError: nobody answers there, or our token is refused.
-        ServiceError: it runs another Ray.
+        ServiceError: it runs another Ray, or another Python.
     """
     jobs = Jobs(url, os.environ.get("RAY_AUTH_TOKEN"))
     theirs, ours = jobs.ray_version(), version("ray")
@@ -106,5 +112,11 @@ def connected(url: str) -> Jobs:
         raise ServiceError(
             f"the cluster at {url} runs Ray {theirs} and this quintain {ours}: install the same "
             "minor version on both"
+        )
+    their_python, our_python = jobs.python_version(), platform.python_version()
+    if their_python and their_python.split(".")[:2] != our_python.split(".")[:2]:
+        raise ServiceError(
+            f"the cluster at {url} runs Python {their_python} and this quintain {our_python}: "
+            "install the same minor version on both"
         )
     return jobs

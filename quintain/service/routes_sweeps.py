@@ -32,6 +32,9 @@ class Asked(BaseModel):
 
     spec: Json = Field(description="the spec as JSON, as docs/spec.schema.json describes it")
     folder: str | None = Field(None, description="where its relative paths start, absolute")
+    files: dict[str, str] = Field(
+        {}, description="files that were sent along, each with its SHA-256; paths start there"
+    )
     priority: int = Field(0, ge=-100, le=100, description="higher goes first")
 
 
@@ -59,7 +62,7 @@ def create(
 ) -> Json:  # fmt: skip
     """Queue a sweep; under the same Idempotency-Key it is queued once, and 200 the next times."""
     state = state_of(request)
-    spec, header = admitted(asked.spec, asked.folder, state.settings.data_roots)
+    spec, header = admitted(asked.spec, asked.folder, state.ground, asked.files, state.uploads)
     sweep, new = state.records.submissions.submit(
         spec.name, header, caller.name, priority=asked.priority, key=idempotency_key,
         digest=digest_of(asked.model_dump()),
