@@ -58,7 +58,7 @@ def cause_of_death(
     if isinstance(error, ActorDiedError) and "creation task" in said:
         return "never_started", said.split("\n")[-1][:300], nan
     if error.preempted:
-        return "preempted", "the worker's node was preempted", nan
+        return "preempted", "preempted: the worker's node was drained or taken away", nan
     if node is not None and not _alive(node):
         return "node", "the worker's node went away", nan
     note, left = _read(run, actor, node)

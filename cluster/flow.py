@@ -127,6 +127,9 @@ class Flow:
 
         Called before Tune asks the actor for its next step: calls of one caller arrive in order.
         """
+        if seat.node in self._session.drained:
+            ray.kill(seat.actor)  # Tune would give it another trial, which the node's end cuts off
+            return
         pack = self._ask()
         if pack is not None and pack.limit_mb == seat.limit_mb:
             seat.pack, seat.rested_s = pack.number, 0.0

@@ -99,6 +99,9 @@ class RaySession:
 
     A session that was open already (a notebook's, a test's) is used and left open.
 
+    Attributes:
+        drained: nodes that take nothing new and will go, as of the last look.
+
     Raises:
         ClusterError: no cluster answers at ``address``.
     """
@@ -109,6 +112,7 @@ class RaySession:
         import ray
 
         self._address = address
+        self.drained: frozenset[str] = frozenset()
         self._nodes: dict[str, Node] = {}
         self._ours = not ray.is_initialized()
         if not self._ours:
@@ -149,11 +153,13 @@ class RaySession:
         """The nodes there are now, if any went or came since they were last told; else None."""
         import ray
 
-        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        self.drained = frozenset(ray._private.state.state.get_draining_nodes())
+        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]} - self.drained
         if alive == self._nodes.keys():
             return None
         # what is free on the others now is what our own workers have left
-        self._nodes = {name: self._nodes.get(name, node) for name, node in nodes_alive().items()}
+        there = {name: node for name, node in nodes_alive().items() if name in alive}
+        self._nodes = {name: self._nodes.get(name, node) for name, node in there.items()}
         return largest_first(self._nodes)
 
     @property

@@ -13,7 +13,7 @@ from quintain.service.drive import SERVICE, TOKEN
 from quintain.service.launching import log_of
 from quintain.service.settings import ServiceError
 from search.errors import PlanError
-from search.lease import LAPSE_S, Holder
+from search.lease import Holder
 from search.records import SweepRecord
 from search.users import new_token
 
@@ -26,8 +26,7 @@ STOPPED_BY = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "30"}
 class JobDrivers:
     """The drivers of one service, on a cluster; known by the names of their launches."""
 
-    #: A driver that could not reach us while we were away is given this long to come back.
-    patience_s = LAPSE_S + 15.0
+    far = True
 
     def __init__(self, jobs: Jobs, service: str, folder: Path, max_sweeps: int) -> None:
         """``service``: our URL as the cluster reaches it; ``folder``: of the records' files."""

@@ -22,10 +22,11 @@ class Drivers(Protocol):
     """What the keeper asks of whoever starts drivers.
 
     Attributes:
-        patience_s: for so long after the start of the service a silent driver is waited for.
+        far: whether they are on other machines, where the end of one is known before its lease
+            has lapsed.
     """
 
-    patience_s: float
+    far: bool
 
     def token(self) -> str | None:
         """What a driver posts with; None where it has the store itself."""
@@ -50,7 +51,7 @@ class Drivers(Protocol):
 class LocalDrivers:
     """The drivers that this service has started on its own machine."""
 
-    patience_s = 0.0
+    far = False
 
     def __init__(self, records: str | None, folder: Path, slots: int) -> None:
         """``records``: URL of their store; ``folder``: of its files, a driver's log among them."""
