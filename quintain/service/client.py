@@ -147,6 +147,20 @@ class Client:
         """Stop it; its id and state."""
         return self._json("POST", f"/v1/sweeps/{sweep}/stop", json={"reason": reason})
 
+    def extend(self, sweep: str, trials: int | None, timeout_s: float | None) -> dict[str, Any]:
+        """Set other budgets; its id, its state and what was set."""
+        told = {"trials": trials, "timeout_s": timeout_s}
+        return self._json("PATCH", f"/v1/sweeps/{sweep}", json=told)
+
+    def delete(self, sweep: str) -> dict[str, Any]:
+        """Take it out; its id and state."""
+        return self._json("DELETE", f"/v1/sweeps/{sweep}")
+
+    def use_by_user(self) -> list[dict[str, Any]]:
+        """What each user's sweeps took."""
+        users: list[dict[str, Any]] = self._json("GET", "/v1/use")["users"]
+        return users
+
     def resume(self, sweep: str) -> dict[str, Any]:
         """Queue it again; its id and state."""
         return self._json("POST", f"/v1/sweeps/{sweep}/resume")

@@ -222,7 +222,8 @@ def test_what_waits_is_stopped_at_once_and_resumed(client, ask, records):
     error(client.delete("/v1/sweeps/loans-1"), 409, "not_over")
     assert client.post("/v1/sweeps/loans-1/stop").json()["state"] == "stopped"
     assert client.post("/v1/sweeps/loans-1/stop").json()["state"] == "stopped"
-    error(client.patch("/v1/sweeps/loans-1", json={"trials": 9}), 409, "over")
+    assert client.patch("/v1/sweeps/loans-1", json={"trials": 8}).json()["state"] == "stopped"
+    assert [e.body["trials"] for e in records.entries("loans-1") if e.kind == "budgets"] == [8]
     assert client.post("/v1/sweeps/loans-1/resume").json()["state"] == "queued"
     assert client.patch("/v1/sweeps/loans-1", json={"trials": 9}).status_code == 200
     error(client.patch("/v1/sweeps/loans-1", json={}), 422, "no_budget")
