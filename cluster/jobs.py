@@ -31,6 +31,14 @@ class Job:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobNode:
+    """What a node hands out to jobs and trials; memory in units of 2**20 bytes."""
+
+    cores: int
+    memory_mb: int
+
+
 class Jobs:
     """The jobs of one cluster."""
 
@@ -74,11 +82,17 @@ class Jobs:
         answer = self._ask("GET", "/api/authentication_mode", missing=True)
         return answer.is_success and answer.json().get("authentication_mode") == "token"
 
+    def nodes(self) -> list[JobNode]:
+        """Each node that is alive."""
+        told = self._ask("GET", "/api/v0/nodes").json()["data"]["result"]["result"]
+        alive = [node["resources_total"] for node in told if node["state"] == "ALIVE"]
+        return [
+            JobNode(int(has.get("CPU", 0)), round(has.get("memory", 0) / 2**20)) for has in alive
+        ]
+
     def cores(self) -> list[int]:
         """Cores of each node that is alive."""
-        told = self._ask("GET", "/api/v0/nodes").json()["data"]["result"]["result"]
-        alive = [node for node in told if node["state"] == "ALIVE"]
-        return [int(node["resources_total"].get("CPU", 0)) for node in alive]
+        return [node.cores for node in self.nodes()]
 
     def submit(
         self, job: str, entrypoint: str, environment: Mapping[str, str], cpus: float

@@ -53,7 +53,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     keeper = Keeper(records, drivers, settings.max_sweeps)
     if settings.webhook is not None:
         keeper.over = Webhook(settings.webhook, records).over
-    state = State(settings, records, keeper, Shown(records), uploads, ground, scouting)
+    state = State(settings, records, keeper, drivers, Shown(records), uploads, ground, scouting)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from cluster.errors import ClusterError
 from evaluators.errors import QuintainError
 from quintain.upkeep import BudgetsError, NotOverError
 from search.errors import LeaseError, PlanError, RecordsError, SpecError, UnknownSweepError
@@ -52,6 +53,7 @@ _STATUS: tuple[tuple[type[QuintainError], int, str], ...] = (
     (BudgetsError, 409, "over"),
     (NotOverError, 409, "not_over"),
     (PlanError, 422, "no_budget"),
+    (ClusterError, 503, "cluster_away"),
     (RecordsError, 503, "records_unavailable"),
     (QuintainError, 422, "refused"),
 )

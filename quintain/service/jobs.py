@@ -7,6 +7,7 @@ import signal
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from cluster.jobs import ENDED, ClusterAwayError, Jobs
 from quintain.service.drive import SERVICE, TOKEN
@@ -34,6 +35,16 @@ class JobDrivers:
         self._service = service
         self._folder = folder
         self._max_sweeps = max_sweeps
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The cluster's nodes that are alive; Ray tells what they hand out, not what is free."""
+        return [
+            {
+                "cores": node.cores, "memory_mb": node.memory_mb, "free_memory_mb": None,
+                "cores_busy_percent": None,
+            }
+            for node in self._jobs.nodes()
+        ]  # fmt: skip
 
     def token(self) -> str:
         """A token for the driver of one launch."""

@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import psutil
+
+from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from search.lease import Holder, on_this_machine
 from search.records import SweepRecord
 
@@ -27,6 +30,13 @@ class Drivers(Protocol):
     """
 
     far: bool
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """What trials run on: cores and memory of each node, what is free of it where known.
+
+        Raises:
+            ClusterError: nobody can say now.
+        """
 
     def token(self) -> str | None:
         """What a driver posts with; None where it has the store itself."""
@@ -59,6 +69,16 @@ class LocalDrivers:
         self._folder = folder
         self._slots = slots
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """This machine."""
+        return [
+            {
+                "cores": usable_cores(), "memory_mb": round(usable_memory_mb()),
+                "free_memory_mb": round(free_memory_mb()),
+                "cores_busy_percent": psutil.cpu_percent(),
+            }
+        ]  # fmt: skip
 
     def token(self) -> None:
         """None is needed: the driver has the store itself."""

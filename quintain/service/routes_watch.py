@@ -149,6 +149,25 @@ def note(sweep: str, asked: Note, request: Request, caller: Submitter) -> Json:
     return {"sweep": sweep, "time": made.time, "user": made.user, "text": asked.text}
 
 
+@routes.get("/sweeps/{sweep}/plan")
+def plan(sweep: str, request: Request, caller: Reader) -> Json:
+    """What was foreseen before its first trial, beside what it took so far; null without one."""
+    state = state_of(request)
+    view = state.shown.view(state.records.resolve(sweep))
+    return {"sweep": view.id, "plan": None if view.plan is None else view.plan.to_json()}
+
+
+@routes.get("/sweeps/{sweep}/looks")
+def looks(sweep: str, request: Request, caller: Reader) -> Json:
+    """Looks at rows that are locked for this sweep, by whichever sweep, in their order."""
+    from quintain.holdout import looks_of  # with what reads identities of rows
+
+    state = state_of(request)
+    view = state.shown.view(state.records.resolve(sweep))
+    locked = view.header.get("rows_locked")
+    return {"sweep": view.id, "looks": looks_of(state.records, view) if locked else []}
+
+
 @routes.get("/sweeps/{sweep}/changes")
 def changes(sweep: str, request: Request, caller: Reader) -> Json:
     """Who changed it and when; this outlives the sweep too."""

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from quintain.service.ground import Ground
 from quintain.service.keeper import Keeper
+from quintain.service.launching import Drivers
 from quintain.service.settings import Settings
 from quintain.service.shown import Shown
 from quintain.service.uploads import Uploads
@@ -36,6 +37,7 @@ class State:
     settings: Settings
     records: Records
     keeper: Keeper
+    drivers: Drivers
     shown: Shown
     uploads: Uploads
     ground: Ground
