@@ -4,11 +4,14 @@ import os
 import platform
 import shlex
 import signal
+import threading
+import time
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cluster.errors import ClusterError
 from cluster.jobs import ENDED, ClusterAwayError, Jobs
 from quintain.service.drive import SERVICE, TOKEN
 from quintain.service.launching import log_of
@@ -20,6 +23,8 @@ from search.users import new_token
 
 #: Cores that Ray sets aside for a driver, so that it is placed where there is room for it.
 DRIVER_CPUS = 0.5
+#: Seconds for which what a job has printed is not asked for again.
+SAID_FOR_S = 1.0
 #: How Ray ends a driver that is stopped: as Ctrl-C does, with time for its record.
 STOPPED_BY = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": "30"}
 
@@ -35,6 +40,8 @@ class JobDrivers:
         self._service = service
         self._folder = folder
         self._max_sweeps = max_sweeps
+        self._lock = threading.Lock()
+        self._said = ("", 0.0, b"")
 
     def nodes(self) -> list[dict[str, Any]]:
         """The cluster's nodes that are alive; Ray tells what they hand out, not what is free."""
@@ -78,16 +85,30 @@ class JobDrivers:
             return True  # nothing could be started in its place either
         return None if job is None else job.status not in ENDED
 
+    def said(self, launch: str) -> bytes:
+        """What its job has printed so far, as of a second ago."""
+        with self._lock:
+            of, when, said = self._said
+            if of == launch and time.monotonic() - when < SAID_FOR_S:
+                return said
+        try:
+            said = self._jobs.logs(_job(launch)).encode()
+        except ClusterError:  # away, or the job's node is gone
+            said = b""
+        with self._lock:
+            self._said = (launch, time.monotonic(), said)
+        return said
+
     def ended(self, sweep: str, launch: str) -> str:
         """How it ended, in words; what it printed is kept in the sweep's log."""
-        try:
-            job, said = self._jobs.get(_job(launch)), self._jobs.logs(_job(launch))
-        except ClusterAwayError:
-            return "its driver is gone"
         log = log_of(self._folder, sweep)
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(said)
+        with log.open("ab") as file:
+            file.write(self.said(launch))
+        try:
+            job = self._jobs.get(_job(launch))
+        except ClusterAwayError:
+            return "its driver is gone"
         if job is None:
             return "its driver is gone"
         why = job.message.strip().splitlines()

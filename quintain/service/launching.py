@@ -51,8 +51,11 @@ class Drivers(Protocol):
     def running(self, launch: str) -> bool | None:
         """Whether the driver of a launch still runs; None where nothing is known of it."""
 
+    def said(self, launch: str) -> bytes:
+        """What a driver has said so far that is in no log here yet."""
+
     def ended(self, sweep: str, launch: str) -> str:
-        """How it ended, in words, once it has."""
+        """How it ended, in words, once it has; what it said is in the sweep's log then."""
 
     def end(self, launch: str, holder: Holder | None, number: signal.Signals) -> None:
         """Send a signal to a driver."""
@@ -71,7 +74,7 @@ class LocalDrivers:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def nodes(self) -> list[dict[str, Any]]:
-        """This machine."""
+        """The one that we are on."""
         return [
             {
                 "cores": usable_cores(), "memory_mb": round(usable_memory_mb()),
@@ -104,6 +107,10 @@ class LocalDrivers:
         """Whether the driver of a launch still runs; None where this service did not start it."""
         child = self._children.get(launch)
         return None if child is None else child.poll() is None
+
+    def said(self, launch: str) -> bytes:
+        """Nothing: it writes into the log itself."""
+        return b""
 
     def ended(self, sweep: str, launch: str) -> str:
         """How it ended, in words, and forget it."""

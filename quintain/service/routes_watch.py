@@ -120,12 +120,16 @@ def log(
     """What its drivers have said, a megabyte at most; X-Next is the `after` of the next call."""
     state = state_of(request)
     sweep = state.records.resolve(sweep)
+    submission = state.records.submissions.get(sweep)
     path = log_of(state.records.folder, sweep)
-    told = b""
+    told, size = b"", 0
     if path.is_file():
         with path.open("rb") as file:
             file.seek(after)
-            told = file.read(LOG_BYTES)
+            told, size = file.read(LOG_BYTES), path.stat().st_size
+    if submission is not None and submission.state == "launched":  # what comes to the file later
+        more = state.drivers.said(submission.launch or "")[max(0, after - size) :]
+        told += more[: LOG_BYTES - len(told)]
     headers = {"X-Next": str(after + len(told)), "X-State": state.records.state(sweep)}
     return Response(told.decode(errors="replace"), headers=headers, media_type="text/plain")
 
