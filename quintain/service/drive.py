@@ -20,6 +20,8 @@ from search.records import Lease, Records
 #: Exit codes: the sweep is over (however it ended), or is another's; anything else is a death.
 OVER, ANOTHERS = 0, 3
 
+#: By how much a driver and its workers let the service and its submitters go first on their cores.
+BEHIND = 5
 #: Of a driver on a cluster: the service to post to, and its token.
 SERVICE, TOKEN = "QUINTAIN_DRIVER_SERVICE", "QUINTAIN_DRIVER_TOKEN"
 
@@ -81,6 +83,8 @@ def _failed(store: Records, lease: Lease, error: QuintainError) -> None:
 
 
 if __name__ == "__main__":
+    if SERVICE not in os.environ:
+        os.nice(BEHIND)
     with contextlib.suppress(KeyboardInterrupt):
         code = main(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else None)
         sys.exit(code)

@@ -48,6 +48,8 @@ def capacity(request: Request, caller: Reader) -> dict[str, Any]:
         "max_sweeps": state.settings.max_sweeps, "running": running,
         "waiting": len(live) - running, "trials_at_a_time": state.settings.slots,
         "nodes": state.drivers.nodes(),
+        # whether files and modules are looked at on the cluster now; null where there is none
+        "scout": None if state.scouting is None else state.scouting.there,
     }  # fmt: skip
 
 
