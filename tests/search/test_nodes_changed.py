@@ -119,3 +119,28 @@ def test_the_sweep_ends_on_what_is_left():
             sweep.handle(PackReported(now + 0.5, pack.number, Report(ended=ended, last=True)))
         assert now < 100
     assert sweep.trials.count("completed") == 4
+
+
+def test_to_be_preempted_costs_no_attempt():
+    """Ten times in a row: the trial waits each time, nobody is blamed, and it ends well."""
+    sweep = sweep_of(SMALL, values=(1,))
+    for turn in range(10):
+        (pack,) = dispatched(sweep.handle(SlotFreed(turn)))
+        sweep.handle(PackStarted(turn, pack.number, "spot:1"))
+        out = sweep.handle(PackLost(turn + 0.5, pack.number, "preempted", "preempted: taken away"))
+        (lost,) = [each.entry for each in out if isinstance(each, Record)]
+        assert (lost.kind, lost.body["guilty"], lost.attempt) == ("lost", False, turn)
+    assert sweep.trials[0].state == "waiting"
+    assert sweep.trials[0].deaths == 0
+
+
+def test_trials_of_a_lost_node_may_share_a_pack_again():
+    """Nobody in a pack is suspected where it was the host that went."""
+    sweep = sweep_of(SMALL, values=tuple(range(100)))
+    sweep.learning.pace.learn("m", 0.001)
+    (pack,) = dispatched(sweep.handle(SlotFreed(1.0)))
+    assert len(pack.items) > 1
+    sweep.handle(PackStarted(1.0, pack.number, "far:1"))
+    sweep.handle(PackLost(2.0, pack.number, "node", "gone"))
+    assert not any(trial.alone for trial in sweep.trials)
+    assert len(dispatched(sweep.handle(SlotFreed(3.0)))[0].items) > 1
