@@ -44,36 +44,46 @@ def _used(stage: Stage, sweep: str, name: str, after: float) -> bool:
     )
 
 
-def worker_power_cut(stage: Stage) -> list[str]:
-    """SIGKILL of all processes of a worker that has trials: they run again elsewhere, once."""
+def worker_power_cut(
+    stage: Stage, trials: int = 24, fit_s: float = 1.0, *, rejoins: bool = True
+) -> list[str]:
+    """SIGKILL of all processes of a worker that has trials: they run again elsewhere, once.
+
+    ``rejoins``: the host comes back within the sweep, and must be in use soon.
+    """
     cluster = _cluster(stage)
-    sweep = _running(stage, "power", 24, 1.0)
+    sweep = _running(stage, "power", trials, fit_s)
     victim = _away_from(stage, sweep)
     accident = time.time()
     cluster.workers[victim].cut_power()
     stage.told["node_gone_s"] = cluster.wait_for(len(cluster.workers))
-    lost = loss(stage.served.entries(sweep), accident, time.time() + 60)
     until(lambda: loss(stage.served.entries(sweep), accident, time.time()).trials, 60, "a loss")
-    time.sleep(1.0)
+    if rejoins:
+        _rejoin(stage, sweep, victim)
+    found = stage.settled(sweep, trials)
     lost = loss(stage.served.entries(sweep), accident, accident + 60)
     stage.told |= {
         "trials_hit": lost.trials, "away_s": round(lost.away_s, 1),
         "thrown_away_s": round(lost.thrown_away_s, 1), "target_s": POWER_CUT_S,
+        "causes": causes(stage.served.entries(sweep)),
     }  # fmt: skip
-    cluster.workers[victim].power_on()
-    joined = time.time()
-    cluster.start_worker(victim)
-    stage.told["joined_s"] = round(cluster.wait_for(len(cluster.workers) + 1), 1)
-    there = time.time()
-    until(lambda: _used(stage, sweep, victim, joined), 90, f"{victim} has a trial again")
-    stage.told["in_use_after_join_s"] = round(time.time() - there, 1)
-    found = stage.settled(sweep, 24)
-    stage.told["causes"] = causes(stage.served.entries(sweep))
     if lost.away_s > POWER_CUT_S:
         found.append(f"its trials were away for {lost.away_s:.1f} s, more than {POWER_CUT_S:g}")
-    if stage.told["in_use_after_join_s"] > JOIN_S:
+    if stage.told.get("in_use_after_join_s", 0.0) > JOIN_S:
         found.append(f"the host that joined was not in use within {JOIN_S:g} s")
     return found
+
+
+def _rejoin(stage: Stage, sweep: str, name: str) -> None:
+    """A host comes back: the seconds until it is the cluster's, and from then until it is used."""
+    cluster = _cluster(stage)
+    cluster.workers[name].power_on()
+    joined = time.time()
+    cluster.start_worker(name)
+    stage.told["joined_s"] = round(cluster.wait_for(len(cluster.workers) + 1), 1)
+    there = time.time()
+    until(lambda: _used(stage, sweep, name, joined), 90, f"{name} has a trial again")
+    stage.told["in_use_after_join_s"] = round(time.time() - there, 1)
 
 
 def driver_host_power_cut(stage: Stage) -> list[str]:
