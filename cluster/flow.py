@@ -58,7 +58,7 @@ class Flow:
     """
 
     def __init__(self, driver: Driver, session: RaySession, slots: int, run: str) -> None:
-        """``slots``: packs that run at a time."""
+        """``slots``: packs that run at a time, on the nodes that there are now."""
         self.driver = driver
         self.slots = slots
         self.run = run
@@ -151,7 +151,8 @@ class Flow:
         """Ask the sweep for a pack, if there is a slot for it."""
         taken = (seat.pack for seat in self.seats.values())
         under_way = sum(pack is not None and pack not in self.cancelled for pack in taken)
-        if under_way + len(self._held) >= self.slots:
+        most = max(self.slots, self.driver.sweep.queue.room.most)  # more since nodes joined
+        if under_way + len(self._held) >= most:
             return None
         for task in self.feed(SlotFreed(self.driver.clock())):
             if isinstance(task, Dispatch):

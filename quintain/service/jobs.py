@@ -13,7 +13,7 @@ from typing import Any
 
 from cluster.errors import ClusterError
 from cluster.jobs import ENDED, ClusterAwayError, Jobs
-from quintain.service.drive import SERVICE, TOKEN
+from quintain.service.drive import DRIVER_CPUS, SERVICE, TOKEN
 from quintain.service.launching import log_of
 from quintain.service.settings import ServiceError
 from search.errors import PlanError
@@ -21,8 +21,6 @@ from search.lease import Holder
 from search.records import SweepRecord
 from search.users import new_token
 
-#: Cores that Ray sets aside for a driver, so that it is placed where there is room for it.
-DRIVER_CPUS = 0.5
 #: Seconds for which what a job has printed is not asked for again.
 SAID_FOR_S = 1.0
 #: How Ray ends a driver that is stopped: as Ctrl-C does, with time for its record.
@@ -72,8 +70,7 @@ class JobDrivers:
                 f"a trial asks for {cpus} cores and no node of the cluster has more than "
                 f"{max(cores, default=0)}: lower resources.cpus_per_trial"
             )
-        share = max(1, int(sum(cores) - self._max_sweeps * DRIVER_CPUS) // self._max_sweeps // cpus)
-        words = entrypoint("quintain.service.drive", record.id, launch, str(share))
+        words = entrypoint("quintain.service.drive", record.id, launch, str(self._max_sweeps))
         environment = {SERVICE: self._service, TOKEN: token or "", **STOPPED_BY}
         self._jobs.submit(_job(launch), words, environment, DRIVER_CPUS)
 
