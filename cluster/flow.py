@@ -145,7 +145,7 @@ class Flow:
         """Ask the sweep for a pack, if there is a slot for it."""
         taken = (seat.pack for seat in self.seats.values())
         under_way = sum(pack is not None and pack not in self.cancelled for pack in taken)
-        most = max(self.slots, self.driver.sweep.queue.room.most)  # more since nodes joined
+        most = max(self.slots, self.driver.places)  # more since nodes joined
         if under_way + len(self._held) >= most:
             return None
         for task in self.feed(SlotFreed(self.driver.clock())):
