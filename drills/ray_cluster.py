@@ -33,7 +33,7 @@ sys.exit(not accepted)
 def shipped_settings() -> dict[str, str]:
     """What cluster/deploy/ray-up.yaml sets for the head: the drills measure what we ship."""
     text = (DEPLOY / "ray-up.yaml").read_text()
-    return dict(re.findall(r"(RAY_[a-z_]+)=([\w.]+)", text))
+    return dict(re.findall(r"(RAY_[A-Za-z_]+)=([\w.]+)", text))
 
 
 def until(true: Callable[[], object], seconds: float, what: str) -> float:
