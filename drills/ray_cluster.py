@@ -1,5 +1,6 @@
 """A Ray cluster whose head and workers are hosts of their own, started as cluster/deploy has it."""
 
+import os
 import re
 import secrets
 import subprocess
@@ -127,6 +128,7 @@ class RayCluster:
         ]  # fmt: skip
         given = {
             **shipped_settings(), "RAY_AUTH_TOKEN": self.token, "PYTHONDONTWRITEBYTECODE": "",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             **(environment or {}),
         }  # fmt: skip
         self._started.append(host.start(command, given))

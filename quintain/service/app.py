@@ -142,6 +142,7 @@ def serve(settings: Settings) -> None:
         RecordsError: the store cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each look at the cluster
     with Records.open(settings.records) as records:
         users = len(records.users.all())
         refuse_unsafe(settings, users)

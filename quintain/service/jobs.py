@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import ClusterError
-from cluster.jobs import ENDED, ClusterAwayError, Jobs
+from cluster.jobs import ENDED, ClusterAwayError, Job, Jobs
 from quintain.service.drive import DRIVER_CPUS, SERVICE, TOKEN
 from quintain.service.launching import log_of
 from quintain.service.settings import ServiceError
@@ -21,6 +21,8 @@ from search.lease import Holder
 from search.records import SweepRecord
 from search.users import new_token
 
+#: In what a job says whose command is another Python than quintain's, or none.
+_NOT_OURS = ("No module named 'quintain'", "python: not found", "python: command not found")
 #: Seconds for which what a job has printed is not asked for again.
 SAID_FOR_S = 1.0
 #: How Ray ends a driver that is stopped: as Ctrl-C does, with time for its record.
@@ -108,8 +110,7 @@ class JobDrivers:
             return "its driver is gone"
         if job is None:
             return "its driver is gone"
-        why = job.message.strip().splitlines()
-        return f"its job {job.status.lower()}" + (f" ({why[0][:200]})" if why else "")
+        return f"its job {job.status.lower()}" + told_by(job)
 
     def end(self, launch: str, holder: Holder | None, number: signal.Signals) -> None:
         """Ask Ray to stop the job; it signals, waits and kills by itself."""
@@ -119,6 +120,19 @@ class JobDrivers:
 def entrypoint(module: str, *arguments: str) -> str:
     """The command of a job that runs one of our modules."""
     return shlex.join(["python", "-P", "-m", module, *arguments])
+
+
+def told_by(job: Job) -> str:
+    """Why a job ended, in brackets, as far as its last line tells; and what to mend, if known."""
+    lines = job.message.strip().splitlines()
+    if not lines:
+        return ""
+    if any(sign in job.message for sign in _NOT_OURS):
+        return (
+            f" ({lines[-1][:200]}): the nodes' own python has no quintain; start Ray there with "
+            "quintain's environment first in PATH"
+        )
+    return f" ({lines[-1][:200]})"
 
 
 def _job(launch: str) -> str:

@@ -17,7 +17,7 @@ from cluster.errors import ClusterError
 from cluster.jobs import ENDED, Jobs
 from quintain.service.drive import SERVICE, TOKEN
 from quintain.service.errors import RefusedError
-from quintain.service.jobs import entrypoint
+from quintain.service.jobs import entrypoint, told_by
 from search.users import new_token
 
 #: Seconds for which a question waits for its answer: then the driver has to find out.
@@ -26,6 +26,8 @@ ANSWERED_WITHIN_S = 5.0
 HELD_S = 10.0
 #: Seconds of silence after which a scout is looked for, and another started if it is gone.
 SILENT_S = 25.0
+#: Seconds until another is started for one that ended.
+AGAIN_S = 30.0
 #: Cores that Ray sets aside for it: enough that it is put on a worker where there is one.
 SCOUT_CPUS = 0.001
 
@@ -42,6 +44,7 @@ class Scouting:
         self._service = service
         self._token = new_token()
         self._job: str | None = None
+        self._not_before = 0.0
         self._heard = -SILENT_S
         self._numbers = itertools.count(1)
         self._asked: dict[str, dict[str, list[str]]] = {}
@@ -124,7 +127,7 @@ class Scouting:
     def _run(self) -> None:
         said = ""
         while not self._over.wait(1.0 if self._job is None else 5.0):
-            if self.there:
+            if self.there or time.monotonic() < self._not_before:
                 continue
             try:
                 self._see_to_it()
@@ -138,6 +141,9 @@ class Scouting:
         job = None if self._job is None else self._jobs.get(self._job)
         if job is not None and job.status not in ENDED:
             return
+        if job is not None:
+            self._job, self._not_before = None, time.monotonic() + AGAIN_S
+            raise ClusterError(f"its job {job.status.lower()}{told_by(job)}")
         self._job = f"quintain-scout-{uuid.uuid4().hex}"
         words = entrypoint("quintain.service.scout")
         environment = {SERVICE: self._service, TOKEN: self._token}
