@@ -59,7 +59,7 @@ class RayCluster:
         workers: by name.
     """
 
-    def __init__(self, network: Network, redis: str | None = None, cores: int = 2) -> None:
+    def __init__(self, network: Network, redis: str | None = None, cores: int = 4) -> None:
         """``redis``: where the head keeps what outlives it; ``cores``: of each worker."""
         self.token = secrets.token_hex(32)
         self.workers: dict[str, Host] = {}

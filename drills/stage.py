@@ -73,7 +73,7 @@ def local_stage(folder: Path, *options: str, postgres: bool = False) -> Iterator
 def hosts_stage(
     folder: Path, workers: int = 2, *options: str, postgres: bool = True, with_redis: bool = True
 ) -> Iterator[Stage]:
-    """A service over a cluster of hosts: a head without cores, and workers of two cores."""
+    """A service over a cluster of hosts: a head without cores, and workers of four."""
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(Network(folder / "hosts"))
         database = stack.enter_context(Postgres(folder / "postgres")) if postgres else None
