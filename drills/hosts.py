@@ -61,6 +61,7 @@ class Host:
 
     def power_on(self) -> None:
         """Start the host; its disk is as it was."""
+        self.heal_cable()
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [
             "ip", "netns", "exec", self._space, "unshare", "--mount", "--pid", "--uts", "--ipc",
@@ -108,9 +109,10 @@ class Host:
         _ip("-n", self._network.switch, "link", "set", self._port, "up")
 
     def cut_power(self) -> None:
-        """All its processes are gone at once."""
+        """All its processes are gone at once, and nobody hears of it: no connection is closed."""
         if self._first is None:
             return
+        self.cut_cable()
         with contextlib.suppress(ProcessLookupError, IndexError, FileNotFoundError):
             os.kill(self.pid, signal.SIGKILL)
         self._first.kill()
