@@ -106,7 +106,7 @@ def driver_host_power_cut(stage: Stage) -> list[str]:
 def cable_cut(stage: Stage) -> list[str]:
     """A worker's cable is cut for 30 s and healed: what it says late does not count."""
     cluster = _cluster(stage)
-    sweep = _running(stage, "cable", 30, 1.5)
+    sweep = _running(stage, "cable", 20, 1.5)
     victim = _away_from(stage, sweep)
     accident = time.time()
     cluster.workers[victim].cut_cable()
@@ -117,7 +117,7 @@ def cable_cut(stage: Stage) -> list[str]:
         entry.kind == "ended" and accident < entry.time < healed
         for entry in stage.served.entries(sweep)
     )
-    found = stage.settled(sweep, 30)
+    found = stage.settled(sweep, 20)
     entries = stage.served.entries(sweep)
     lost = loss(entries, accident, healed + 5)
     stage.told |= {

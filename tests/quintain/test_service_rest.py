@@ -196,7 +196,7 @@ def test_what_waits_is_stopped_at_once_and_resumed(client, ask, records):
     assert client.get("/v1/sweeps/loans-1/notes").json()["notes"][0]["text"] == "keep this"
     told = client.get("/v1/sweeps/loans-1/changes").json()["changes"]
     assert [change["kind"] for change in told] == [
-        "submit", "stop", "resume", "budgets", "note", "stop", "delete",
+        "submit", "stop", "budgets", "resume", "budgets", "note", "stop", "delete",
     ]  # fmt: skip
     assert {change["user"] for change in told} == {"local"}
 
