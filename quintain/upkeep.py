@@ -55,8 +55,8 @@ def extend(
         )
     told = {"trials": trials, "timeout_s": timeout_s}
     store.changes.add(user, sweep, "budgets", told)
-    resting = record.driver is None and (submission is None or submission.state == "ended")
-    if resting:  # no driver is going to read the order
+    undriven = submission is None or submission.state == "ended" or record.state == "stopped"
+    if undriven and record.driver is None:  # no driver is going to read the order
         entry = budgets_entry(BudgetsSet(time.time(), trials, timeout_s, user))
         with store.acquire(sweep) as lease:
             store.append(sweep, [entry], lease)

@@ -209,7 +209,7 @@ def test_what_the_cluster_lacks_is_told_before_anything_is_queued(service, folde
     until(lambda: service.get("/v1/capacity").json()["scout"])
     spec = {
         "name": "loans", "data": {"source": "lawns.csv", "target": "default"},
-        "model": [{"estimator": "nowhere_installed.models:Mine"}],
+        "model": [{"estimator": "nowhere_installed.models:Mine", "space": {}}],
     }  # fmt: skip
     began = time.monotonic()
     sent = service.post("/v1/sweeps", json={"spec": spec, "folder": str(folder)})
