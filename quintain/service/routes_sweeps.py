@@ -70,7 +70,7 @@ def create(
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/sweeps/{sweep}"
     state.keeper.nudge()
-    return {"sweep": sweep, "state": state.records.state(sweep), "new": new}
+    return {"sweep": sweep, "state": "queued" if new else state.records.state(sweep), "new": new}
 
 
 @routes.get("/sweeps")
