@@ -12,6 +12,7 @@ from quintain import (
     commands_scores,
     commands_service,
     commands_sweeps,
+    commands_upkeep,
 )
 from quintain.terminal import INTERRUPTED, MENDABLE
 
@@ -34,7 +35,7 @@ def cli() -> None:
 
 for module in (
     commands_sweeps, commands_notebook, commands_model, commands_capacity, commands_scores,
-    commands_service,
+    commands_service, commands_upkeep,
 ):  # fmt: skip
     for command in vars(module).values():
         if isinstance(command, click.Command):

@@ -115,16 +115,26 @@ def resume(
     finish(result, as_json)
 
 
-@click.command(name="list", cls=Example, example="quintain list")
+@click.command(name="list", cls=Example, example="quintain list --by user")
+@click.option("--by", type=click.Choice(["user"]), help="Core-hours and failures of each instead.")
 @records_option
 @service_option
 @json_option
-def list_(records: str | None, service: str | None, as_json: bool) -> None:
+def list_(by: str | None, records: str | None, service: str | None, as_json: bool) -> None:
     """Every sweep of the store, newest first."""
     from quintain.desk import desk
     from quintain.listing import table
 
     with desk(records, service) as at:
+        if by is not None:
+            from quintain.upkeep import use_table
+
+            used = at.use_by_user()
+            if as_json:
+                click.echo(json.dumps(used))
+            else:
+                console().print(use_table(used))
+            return
         found = at.rows()
     if as_json:
         click.echo(json.dumps(found))

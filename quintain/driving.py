@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cluster.runner import Machine, Runner, Workload
@@ -17,7 +17,7 @@ from search.errors import PlanError
 from search.outlook import Foresight
 from search.policy import Policy, budgeted
 from search.records import Lease, Records
-from search.room import Room
+from search.room import Room, Share
 from search.strategy import Strategy, make_strategy
 from search.sweep import Sweep
 from search.view import SweepView, read_view
@@ -46,10 +46,12 @@ class Bounds:
 
     Attributes:
         slots: trials at a time at most; None: as many as the machine has room for.
+        share: what part of a cluster it is, where others search on it too; None: all of it.
         orders: what was ordered while it runs.
     """
 
     slots: int | None = None
+    share: Share | None = None
     orders: Orders = no_orders
 
 
@@ -65,7 +67,7 @@ def search(
 
     spec, sweep_id = prepared.spec, lease.sweep
     bounds = bounds or Bounds()
-    slots = slots_on(spec, machine, bounds.slots)
+    slots = slots_on(spec, machine, bounds.slots, bounds.share)
     entries = list(store.entries(sweep_id))
     fresh, warned = fresh_partitions(prepared, store, sweep_id)
     _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
@@ -76,6 +78,8 @@ def search(
     foreseen_mb = {name: model.peak_mb for name, model in told.items()}
     rules = final_rules(prepared, fresh) if fresh else None
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
+    if bounds.slots is None and runner.name == "ray":  # a cluster's nodes come and go
+        policy = replace(policy, share=replace(bounds.share or Share(), most=asked_slots(spec)))
     strategy = _strategy(prepared, store.header(sweep_id), entries, policy)
     sweep = Sweep(
         budgeted(policy, entries), strategy, entries, started_at=time.time(),
@@ -113,15 +117,20 @@ def _strategy(
     )  # fmt: skip
 
 
-def slots_on(spec: "Spec", machine: Machine, bound: int | None = None) -> int:
+def slots_on(
+    spec: "Spec", machine: Machine, bound: int | None = None, share: Share | None = None
+) -> int:
     """Trials at a time on this machine, as asked for and as cores and memory allow.
 
-    ``bound``: no more than so many, where others have their part of the machine.
+    ``bound``: no more than so many, where others have their part of the machine; ``share``: the
+    same of a cluster.
 
     Raises:
         PlanError: no node has the memory that one trial may take.
     """
     most = min(asked_slots(spec) or machine.places, machine.places, bound or machine.places)
+    if share is not None:
+        most = min(most, share.places(machine.nodes, machine.threads))
     asked_mb = spec.resources.memory_limit_mb
     if asked_mb is None:
         return most

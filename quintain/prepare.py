@@ -17,6 +17,7 @@ from evaluators.errors import QuintainError
 from evaluators.mapped import mapped
 from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
+from evaluators.own_code import own_code
 from evaluators.resampling import Resampling, weightless
 from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, natural_splitter
@@ -91,10 +92,11 @@ class Prepared:
             *(evaluate.metrics or ()),
         ]
         files = {str(name).rpartition(":")[0] for name in named if ".py:" in str(name)}
+        own = self.assignment.own
         return {
             file: hashlib.sha256((spec.folder / file).read_bytes()).hexdigest()[:16]
             for file in sorted(files)
-        }
+        } | ({} if own is None else own.digests)
 
     def policy(
         self, slots: int, finals: FinalRules | None = None, nodes: tuple[Node, ...] = (),
@@ -173,6 +175,7 @@ def prepare(
         grown_from: the table of the sweep that this one is to continue, see there too.
     """
     earlier = searched_before_hold_out(header)
+    own = own_code(spec.code.include, spec.folder)  # before anything of it is named
     spec, recipes, whole, measured = _resolved(spec, data, earlier)
     division = divide(spec, whole, store, header, grown_from)
     division = replace(division, development=mapped(division.development))
@@ -194,7 +197,7 @@ def prepare(
         fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
         tuned_objective=measured.tuned_objective,
         fresh_dearer=1.0 if part is None else part.dearer,
-        race=measured.raced(spec.search, dataset.binary),
+        race=measured.raced(spec.search, dataset.binary), own=own,
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,

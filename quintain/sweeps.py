@@ -16,6 +16,7 @@ from search.entries import Entry
 from search.errors import RecordsError
 from search.outlook import Foresight
 from search.records import Lease, Records
+from search.room import Share
 from search.spec import read_spec
 from search.view import read_view
 
@@ -167,7 +168,7 @@ def resume(
 
 def drive(
     store: Records, lease: Lease, *, runner: str, address: str | None, slots: int | None,
-    heard: int, watcher: Watcher | None,
+    heard: int, watcher: Watcher | None, folder: Path | None = None, share: Share | None = None,
 ) -> Result:  # fmt: skip
     """A sweep that the service has queued, new or begun before, to its end.
 
@@ -177,8 +178,10 @@ def drive(
         runner: as for ``run``.
         address: as for ``run``.
         slots: trials at a time at most.
+        share: what part of a cluster it may use.
         heard: orders up to this change are done with.
         watcher: shows progress.
+        folder: where the spec's relative paths start on this machine, if elsewhere than recorded.
 
     Raises:
         QuintainError: something that can be mended; what was recorded is kept.
@@ -187,8 +190,9 @@ def drive(
 
     header = store.header(lease.sweep)
     begun = "fingerprint" in header
-    prepared = prepare(spec_of(header), None, store, header if begun else None)
-    place = Place(prepared, runner, address, slots=slots)
+    spec = spec_of({**header, "folder": str(folder)} if folder else header)
+    prepared = prepare(spec, None, store, header if begun else None)
+    place = Place(prepared, runner, address, slots=slots, share=share)
     foresight = started = None
     with ExitStack() as stack:
         if begun:
@@ -199,9 +203,10 @@ def drive(
             refuse_too_little(prepared, place.name)
             if not prepared.spec.evaluate.nested:
                 started = stack.enter_context(place())
-                most = slots_on(prepared.spec, started[1], slots)
+                most = slots_on(prepared.spec, started[1], slots, share)
                 foresight = _foreseen(place, started[1], most, watcher)
             settled = {**prepared.header(place.name), "address": place.address}
+            settled["folder"] = header["folder"]
             store.settle(lease, {**header, **settled})
         return _sweep(prepared, place, started, store, lease, watcher, None, foresight, heard)
 
@@ -222,14 +227,14 @@ def _sweep(
             from quintain.nested import search_outer
 
             store.append(sweep_id, [Entry("state", time.time(), {"state": "running"})], lease)
-            inner = Bounds(place.slots, stops_of(store, sweep_id, heard))
+            inner = Bounds(place.slots, place.share, stops_of(store, sweep_id, heard))
             over = search_outer(prepared, place, store, lease, watcher, inner)
             if over is not None:
                 ended = {"state": over[0], "reason": over[1]}
                 store.append(sweep_id, [Entry("state", time.time(), ended)], lease)
                 return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
         runner, machine = started or stack.enter_context(place())
-        bounds = Bounds(place.slots, orders_of(store, sweep_id, heard))
+        bounds = Bounds(place.slots, place.share, orders_of(store, sweep_id, heard))
         search(prepared, runner, machine, store, lease, watcher, foresight, bounds)
         close(prepared, store, lease)
     return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)

@@ -1,9 +1,10 @@
 """One database: its connections, the one way to write, and its failures in one line."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -39,6 +40,7 @@ class Database:
         self.place = place
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
+        self._turn = threading.Lock() if self._sqlite else nullcontext()
 
     @classmethod
     def at(cls, location: Location) -> "Database":
@@ -68,9 +70,10 @@ class Database:
 
         SQLite: the driver is in autocommit (``isolation_level`` None), so nothing begins behind
         our back, and the write lock is taken at the start: a transaction that reads before it
-        writes cannot be refused half way.
+        writes cannot be refused half way. Threads of this process take turns before they ask for
+        it: SQLite lets who finds it taken sleep for longer each time, and the unlucky for long.
         """
-        with self._plainly(), self._engine.connect() as connection:
+        with self._plainly(), self._turn, self._engine.connect() as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection

@@ -66,6 +66,11 @@ class Driver:
         """Whether the sweep is over."""
         return self.sweep.finished
 
+    @property
+    def places(self) -> int:
+        """Packs at a time for which there is room on the nodes that there are now."""
+        return self.sweep.queue.room.most
+
     def stop(self, reason: str, grace_s: float = 0.0) -> None:
         """Ask the sweep to stop. Safe in a signal handler: acted on at the next ``poll``.
 

@@ -257,9 +257,9 @@ class Sweep:
         if flight.started_at is None or event.loss == "never_started":
             self._false_starts.append(event.detail)
             return [self._again(t, event.time, event.detail, False) for t in unfinished]
-        if len(unfinished) > 1:
-            for trial in unfinished:
-                trial.alone = True
+        if len(unfinished) > 1 or event.loss == "preempted":
+            for trial in unfinished:  # that a host goes is no trial's fault
+                trial.alone |= event.loss not in ("node", "preempted")
             return [self._again(t, event.time, event.detail, False) for t in unfinished]
         return [self._blame(trial, flight, event) for trial in unfinished]
 

@@ -18,6 +18,7 @@ class Told:
         self.heard = []
         self.finished = False
         self.cancel = None
+        self.places = 0
 
     def clock(self):
         return 0.0
@@ -30,6 +31,12 @@ class Told:
 
     def poll(self):
         return [] if self.cancel is None else [Cancel(self.cancel)]
+
+
+class Session:
+    """Nodes of which some are to go."""
+
+    drained = frozenset()
 
 
 class Actor:
@@ -55,7 +62,7 @@ def flow_of(ray_here, monkeypatch):
     found = {"Pid": 7, "Address": {"NodeID": "n", "IPAddress": "1.2.3.4"}}
     monkeypatch.setattr(ray._private.state, "actors", lambda actor: found)
     monkeypatch.setattr(ray, "kill", lambda actor: actor.asked.append("killed"))
-    return lambda slots, *packs: Flow(Told(*packs), None, slots, "run")
+    return lambda slots, *packs: Flow(Told(*packs), Session(), slots, "run")
 
 
 def seated(flow, tune_id):
@@ -125,6 +132,24 @@ def test_slots_are_kept(flow_of):
     flow = flow_of(1, pack(0), pack(1))
     assert flow.seat_for("one") is not None
     assert flow.seat_for("two") is None
+
+
+def test_nodes_that_joined_are_used(flow_of):
+    """More packs than slots, once the sweep has room for them."""
+    flow = flow_of(1, pack(0), pack(1))
+    flow.driver.places = 2
+    assert flow.seat_for("one") is not None
+    assert flow.seat_for("two") is not None
+
+
+def test_a_worker_on_a_drained_node_gets_nothing_more(flow_of, monkeypatch):
+    """It is ended between two packs, before its node ends it within one."""
+    flow = flow_of(1, pack(0), pack(1))
+    seat, actor = seated(flow, "one")
+    monkeypatch.setattr(Session, "drained", frozenset({"n"}))
+    flow.go_on(seat)
+    assert actor.asked == ["killed"]
+    assert len(flow.driver.packs) == 1
 
 
 def test_a_cancelled_pack_ends_its_worker(flow_of):

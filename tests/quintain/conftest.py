@@ -1,10 +1,13 @@
 """A small imbalanced table on disk, and the command line as a user calls it."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -133,3 +136,42 @@ class Quintain:
 @pytest.fixture
 def quintain_cli(folder, own_records, monkeypatch, capfd):
     return Quintain(folder, own_records, monkeypatch, capfd)
+
+
+@pytest.fixture
+def records(own_records):
+    with Records.open(own_records) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client_of(records):
+    """A client of a service with these settings, whose queue does not move."""
+    import httpx  # only for who asks a service
+    import uvicorn
+
+    from quintain.service.app import create_app
+    from quintain.service.settings import Settings
+
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings):
+            port = stack.enter_context(socket.socket())
+            port.bind(("127.0.0.1", 0))
+            app = create_app(Settings(**settings), records)
+            server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [port]})
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(setattr, server, "should_exit", True)
+            while not server.started:
+                time.sleep(0.01)
+            url = f"http://127.0.0.1:{port.getsockname()[1]}"
+            return stack.enter_context(httpx.Client(base_url=url, timeout=30))
+
+        yield start
+
+
+@pytest.fixture
+def client(client_of):
+    return client_of()

@@ -15,6 +15,7 @@ import uvicorn
 
 from quintain.service.app import create_app
 from quintain.service.drive import ANOTHERS, OVER
+from quintain.service.ground import Here
 from quintain.service.intake import admitted
 from quintain.service.settings import Settings
 from search.entries import BUDGETED
@@ -68,7 +69,7 @@ def front(records):
 @pytest.fixture
 def launched(records, folder):
     """A sweep, launched under the name "one", and its driver's token."""
-    spec, header = admitted(SPEC, str(folder), ())
+    spec, header = admitted(SPEC, str(folder), Here(()))
     sweep, _ = records.submissions.submit(spec.name, header, "ada")
     token = new_token()
     assert records.submissions.launch(sweep, "one", digest(token))
