@@ -64,10 +64,12 @@ def search(
     from quintain.fresh import final_rules, fresh_partitions
 
     spec, sweep_id = prepared.spec, lease.sweep
+    header = store.header(sweep_id)
     bounds = bounds or Bounds()
     slots = slots_on(spec, machine, bounds.slots)
     entries = list(store.entries(sweep_id))
-    fresh, warned = fresh_partitions(prepared, store, sweep_id)
+    # steps compete for nothing, and are on fresh folds themselves
+    fresh, warned = ([], []) if "vary" in header else fresh_partitions(prepared, store, sweep_id)
     _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
     if foresight is not None:
         store.append(sweep_id, [Entry("plan", time.time(), foresight.to_json())], lease)
@@ -76,7 +78,7 @@ def search(
     foreseen_mb = {name: model.peak_mb for name, model in told.items()}
     rules = final_rules(prepared, fresh) if fresh else None
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
-    strategy = _strategy(prepared, store.header(sweep_id), entries, policy.opening)
+    strategy = _strategy(prepared, header, entries, policy.opening)
     sweep = Sweep(
         budgeted(policy, entries), strategy, entries, started_at=time.time(),
         earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
@@ -101,8 +103,16 @@ def _outer_s(entries: Sequence[Entry]) -> float:
 def _strategy(
     prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], opening: int
 ) -> Strategy:
-    """The spec's sampler; where the sweep continues another, that one's finalists come first."""
+    """The spec's sampler; where the sweep continues another, that one's finalists come first.
+
+    A sweep of steps (``quintain.varying``) has them listed.
+    """
     search = prepared.spec.search
+    if "vary" in header:
+        from search.candidates import Listed
+
+        steps = header["vary"]["candidates"]
+        return Listed("vary", [Configuration(each["model"], each["params"]) for each in steps])
     # a deterministic sweep is replayed from its first trial on
     asked = 0 if search.deterministic else sum(entry.kind == "asked" for entry in entries)
     return make_strategy(
