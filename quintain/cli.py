@@ -10,6 +10,7 @@ from quintain import (
     commands_export,
     commands_model,
     commands_notebook,
+    commands_records,
     commands_scores,
     commands_service,
     commands_sweeps,
@@ -36,7 +37,7 @@ def cli() -> None:
 
 for module in (
     commands_sweeps, commands_notebook, commands_export, commands_model, commands_capacity,
-    commands_scores, commands_vary, commands_service,
+    commands_scores, commands_vary, commands_service, commands_records,
 ):  # fmt: skip
     for command in vars(module).values():
         if isinstance(command, click.Command):

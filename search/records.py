@@ -70,6 +70,11 @@ class Records:
         return self._location.shown
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a store; False where one opened to read was not there."""
+        return self._exists
+
+    @property
     def address(self) -> str:
         """What ``open`` takes to open them again, the password included: never to be shown."""
         return self._location.url.render_as_string(hide_password=False)
