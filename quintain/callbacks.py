@@ -3,8 +3,10 @@
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
 from cluster.runner import Machine
+from evaluators.types import Warned
 from quintain.driving import Watcher
 from search.driver import Listener
 from search.entries import Entry
@@ -82,9 +84,9 @@ class Telling:
             f"{type(error).__name__}: {error}; it goes on being called"
         )
         self.say(message)
-        body = {"code": "callback_failed", "message": message, "figure": float(trial)}
+        warned = Warned("callback_failed", message, float(trial))
         try:
-            self._store.append(sweep, [Entry("warning", time.time(), body)])
+            self._store.append(sweep, [Entry("warning", time.time(), asdict(warned))])
         except RecordsError:  # said above; the store's trouble is the driver's to deal with
             return
 
