@@ -63,10 +63,14 @@ def vary(
         return
     with stdout_kept(as_json):
         watcher = progress()
-        found = running.vary(
-            sweep, param, over=over, trial=trial, repeats=repeats, steps=steps, runner=runner,
-            address=address, records=records, watcher=watcher, tell=watcher.say,
-        )  # fmt: skip
+        try:
+            found = running.vary(
+                sweep, param, over=over, trial=trial, repeats=repeats, steps=steps, runner=runner,
+                address=address, records=records, watcher=watcher, tell=watcher.say,
+            )  # fmt: skip
+        except KeyboardInterrupt as stopped:
+            watcher.say(str(stopped))
+            raise
     if as_json:
         click.echo(json.dumps(found.to_json()))
         return

@@ -272,7 +272,7 @@ def _next(view: SweepView) -> Group:
             how = "the same fit in Python"
         steps.insert(0, (how, "go on; nothing recorded runs again"))
     elif view.state == "completed":
-        if view.header.get("rows_locked"):
+        if view.header.get("rows_locked") and "vary" not in view.header:
             look = f'quintain holdout {view.id} --why "..."'
             steps.insert(0, (look, "score the winner on the locked rows; each look counts"))
         steps.append((f"quintain show {view.id} --json", "the same for a program"))

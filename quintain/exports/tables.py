@@ -33,7 +33,8 @@ def write_csv(view: SweepView, out: TextIO) -> int:
     for name in found.columns:
         if found[name].dtype == object or found[name].dtype == "str":
             found[name] = found[name].map(_cell, na_action="ignore")
-    found.to_csv(out, index=False, lineterminator="\n")
+    # RFC 4180; and the writer quotes only those line breaks that it ends lines with
+    found.to_csv(out, index=False, lineterminator="\r\n")
     return len(found)
 
 

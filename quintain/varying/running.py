@@ -75,7 +75,8 @@ def vary(
 
     Raises:
         QuintainError: no such trial or value, a step would change two things, or the data or the
-            code is not what it was; nothing was written.
+            code is not what it was; no sweep was begun.
+        KeyboardInterrupt: it was stopped; ``quintain.resume`` goes on.
     """
     from quintain.sweeps import default_watcher, placed, start
 
@@ -88,6 +89,8 @@ def vary(
         if tell is not None:
             tell(foretold(view, asked))
         result = start(place, data, store, watcher=watcher, plan=False, further={"vary": asked})
+    if result.state == "stopped":
+        raise KeyboardInterrupt(f"{result.sweep} was stopped: quintain resume {result.sweep}")
     return Varied(outcome(result.view), result)
 
 
