@@ -5,7 +5,7 @@ put before it: one that begins like a formula (``=1+1``), looks like a number, a
 missing one, is empty, or begins with an apostrophe itself. A cell without one is what it looks
 like. So no text of a data set or a message can become a formula, and nothing is lost:
 
->>> frame = pd.read_csv("loans-1.csv", float_precision="round_trip")  # doctest: +SKIP
+>>> frame = pd.read_csv("loans-1.csv")  # doctest: +SKIP
 >>> frame = frame.replace("^'", "", regex=True)  # doctest: +SKIP
 """
 
