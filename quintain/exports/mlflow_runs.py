@@ -60,10 +60,15 @@ def log_runs(found: Exported, uri: str | None = None) -> tuple[str, str]:
     uri = uri or mlflow.get_tracking_uri()
     try:
         client = MlflowClient(tracking_uri=uri)
-        return uri, _logged(client, found)
+        return _shown(uri), _logged(client, found)
     except MlflowException as error:
         first = str(error).strip().splitlines()[0]
-        raise QuintainError(f"MLflow at {uri} does not take it: {first}") from error
+        raise QuintainError(f"MLflow at {_shown(uri)} does not take it: {first}") from error
+
+
+def _shown(uri: str) -> str:
+    """An address without its password."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
 def _logged(client: "MlflowClient", found: Exported) -> str:
