@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 SPEC = {
     "name": "loans",
     "data": {"target": "default"},
-    "search": {"trials": 16, "seed": 3, "stop_when": {"failed": 16}},
+    "search": {"trials": 24, "seed": 3, "stop_when": {"failed": 24}},
     "model": [
         {
             "estimator": "logistic_regression",
@@ -39,6 +39,7 @@ SPEC = {
             "params": {"max_iter": 8},
             "space": {
                 "max_depth": {"int": [2, 6]},
+                "min_samples_leaf": [10, 20, 400],
                 "learning_rate": {"float": [0.0001, 0.5], "log": True},
             },
         },
@@ -226,7 +227,13 @@ def test_every_picture_of_optuna_is_drawn(swept, name):
         more = {"reference_point": [0.0, 100.0]} if name == "plot_hypervolume_history" else {}
         figure = function(result.study(cost="fit_s"), **more)
     elif name == "plot_terminator_improvement":
-        figure = function(result.study(), plot_error=True)
+        from optuna import terminator as ends
+
+        figure = function(
+            result.study(), plot_error=True,
+            improvement_evaluator=ends.BestValueStagnationEvaluator(),  # the default needs torch
+            error_evaluator=ends.CrossValidationErrorEvaluator(),
+        )  # fmt: skip
     else:
         figure = function(result.study())
     assert len(figure.data) > 0
