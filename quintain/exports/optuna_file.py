@@ -72,6 +72,7 @@ def _add(found: Exported, url: str, force: bool, aside: bool = False) -> None:
             storage = RDBStorage(url, heartbeat_interval=None)
         if aside:
             sa.event.listen(storage.engine, "connect", _hastily)
+            storage.engine.dispose()  # the connection it has is not of that kind
         try:
             if force and name in optuna.get_all_study_names(storage):
                 optuna.delete_study(study_name=name, storage=storage)

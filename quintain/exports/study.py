@@ -34,10 +34,14 @@ if TYPE_CHECKING:
 
 #: What a second objective may be: less of it is better.
 COSTS = ("wall_s", "fit_s", "cpu_s", "peak_mb", "predict_ms_per_1k")
+#: User attributes of their own: what people sort by. Each costs Optuna a query when it is stored.
 _TOLD = (
-    "cause", "reason", "model", "origin", "worker", "attempt", "rung", "cached", "threshold",
-    "infeasible", "wall_s", "queue_s", "start_s", "load_s", "fit_s", "score_s", "overhead_s",
-    "cpu_s", "cores_used", "peak_mb", "predict_ms_per_1k",
+    "cause", "reason", "model", "worker", "infeasible", "wall_s", "fit_s", "cpu_s", "peak_mb",
+    "predict_ms_per_1k",
+)  # fmt: skip
+_MORE = (
+    "origin", "attempt", "rung", "cached", "threshold", "queue_s", "start_s", "load_s", "score_s",
+    "overhead_s", "cores_used",
 )  # fmt: skip
 _STATES = {
     "completed": TrialState.COMPLETE,
@@ -167,9 +171,9 @@ def _trial_attributes(trial: TrialView, params: Mapping[str, Any]) -> dict[str, 
     """All that Optuna has no place for; what is not known is left out."""
     told: dict[str, Any] = {"state": trial.state}
     told |= {name: getattr(trial, name) for name in _TOLD}
-    told |= {f"scores.{name}": value for name, value in trial.scores.items()}
-    told |= {f"folds.{name}": values for name, values in trial.folds.items()}
+    told |= {"scores": trial.scores, "folds": trial.folds}
+    told["more"] = {name: getattr(trial, name) for name in _MORE}
     if len(params) < len(trial.params):
         told["params"] = dict(trial.params)
     known = {name: plain(value) for name, value in told.items()}
-    return {name: value for name, value in known.items() if value not in (None, "", [])}
+    return {name: value for name, value in known.items() if value not in (None, "", {})}
