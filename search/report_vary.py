@@ -29,7 +29,7 @@ def steps_picture(told: Mapping[str, Any]) -> Group:
     notes = [
         f"● score, ─ its interval, │ the start, ░ the band of noise, ±{_figure(told['noise'])}",
         f"{told['folds']} folds in {told['repeats']} deals that chose nothing, paired; corrected "
-        f"resampled t, Holm over {len(told['steps'])} steps",
+        f"resampled t, Holm over {sum(each['p'] is not None for each in told['steps'])} steps",
     ]
     lines = [title, *rows, *(Text(each, "dim") for each in notes), Text(_capital(told["answer"]))]
     lines.append(Text(_kept(told), "bold"))
