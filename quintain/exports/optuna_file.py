@@ -76,7 +76,7 @@ def _add(found: Exported, url: str, force: bool, aside: bool = False) -> None:
         try:
             if force and name in optuna.get_all_study_names(storage):
                 optuna.delete_study(study_name=name, storage=storage)
-            study_of(found, storage=storage)
+            _whole(found, storage)
         finally:
             storage.remove_session()
             storage.engine.dispose()
@@ -87,6 +87,18 @@ def _add(found: Exported, url: str, force: bool, aside: bool = False) -> None:
     except (OptunaError, sa.exc.SQLAlchemyError, ImportError) as error:
         first = str(error).strip().splitlines()[0]
         raise QuintainError(f"the study cannot be put there: {first}") from error
+
+
+def _whole(found: Exported, storage: RDBStorage) -> None:
+    """The study with all its trials, or none of it."""
+    try:
+        study_of(found, storage=storage)
+    except DuplicatedStudyError:
+        raise
+    except BaseException:
+        if found.view.id in optuna.get_all_study_names(storage):
+            optuna.delete_study(study_name=found.view.id, storage=storage)
+        raise
 
 
 def _hastily(raw: sqlite3.Connection, _record: object) -> None:

@@ -3,10 +3,8 @@
 import csv
 import json
 import math
-import sqlite3
 import sys
 import warnings
-from contextlib import closing
 
 import optuna
 import pandas as pd
@@ -14,6 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 import quintain
+from quintain.exports import optuna_file
 from quintain.exports.evidence import exported
 from quintain.exports.study import study_of
 from search.entries import Entry
@@ -309,15 +308,22 @@ def test_an_unknown_cost_is_refused(odd):
 
 
 def test_a_study_is_whole_or_not_there(odd, tmp_path, monkeypatch):
-    """A new file appears when the last trial is in it."""
-    from quintain.exports import optuna_file
+    """A new file appears when the last trial is in it; one that was there keeps what it had."""
+    path = tmp_path / "new.db"
+    real = optuna.Study.add_trials
 
-    def broken(*_arguments, **_more):
+    def broken(study, trials):
+        real(study, list(trials)[:3])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(optuna_file, "study_of", broken)
-    with pytest.raises(KeyboardInterrupt):
-        optuna_file.into(exported("odd", odd), str(tmp_path / "new.db"))
-    assert not list(tmp_path.glob("*new.db*"))
-    with closing(sqlite3.connect(odd)) as raw:
-        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "add_trials", broken)
+        with pytest.raises(KeyboardInterrupt):
+            optuna_file.into(exported("odd", odd), str(path))
+        assert not list(tmp_path.glob("*new.db*"))
+        optuna.create_study(study_name="other", storage=f"sqlite:///{path}")
+        with pytest.raises(KeyboardInterrupt):
+            optuna_file.into(exported("odd", odd), str(path))
+    assert optuna.get_all_study_names(f"sqlite:///{path}") == ["other"]
+    optuna_file.into(exported("odd", odd), str(path))
+    assert sorted(optuna.get_all_study_names(f"sqlite:///{path}")) == ["odd-1", "other"]
