@@ -48,6 +48,8 @@ class Assignment:
         metrics: the objective first, then what is also recorded.
         threads: threads a fit may use.
         seed: passed to every fit, so that two configurations differ only in their parameters.
+        reseeded: whether each repeat adds its number to the seed, for what is to hold whatever the
+            seed is.
         fit_seconds: limit of wall seconds for one trial (all folds), or None.
         keep_oof: whether out-of-fold outputs are returned.
         cut: a probability above which binary data is labelled 1; None for the default.
@@ -63,6 +65,7 @@ class Assignment:
     metrics: tuple[Metric, ...]
     threads: int = 1
     seed: int = 0
+    reseeded: bool = False
     fit_seconds: float | None = None
     keep_oof: bool = True
     cut: float | None = None
@@ -229,7 +232,8 @@ class Evaluator:
                 weight = None if data.weight is None else data.weight[split.train]
                 model = build(
                     task.recipes[configuration.model], configuration.params, data.columns,
-                    data.classes, train_target, threads=task.threads, seed=task.seed,
+                    data.classes, train_target, threads=task.threads,
+                    seed=task.seed + (split.repeat if task.reseeded else 0),
                 )  # fmt: skip
                 train_values = self._rows(model, split.train)
                 self._watch(model, number, run)

@@ -4,10 +4,9 @@ import json
 
 import click
 
-from quintain.store_commands import store
 from quintain.terminal import Example, Span, json_option, records_option, service_option
 
-__all__ = ["delete", "extend", "store"]
+__all__ = ["delete", "extend"]
 
 
 @click.command(

@@ -66,10 +66,12 @@ def search(
     from quintain.fresh import final_rules, fresh_partitions
 
     spec, sweep_id = prepared.spec, lease.sweep
+    header = store.header(sweep_id)
     bounds = bounds or Bounds()
     slots = slots_on(spec, machine, bounds.slots, bounds.share)
     entries = list(store.entries(sweep_id))
-    fresh, warned = fresh_partitions(prepared, store, sweep_id)
+    # steps compete for nothing, and are on fresh folds themselves
+    fresh, warned = ([], []) if "vary" in header else fresh_partitions(prepared, store, sweep_id)
     _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
     if foresight is not None:
         store.append(sweep_id, [Entry("plan", time.time(), foresight.to_json())], lease)
@@ -80,7 +82,7 @@ def search(
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
     if bounds.slots is None and runner.name == "ray":  # a cluster's nodes come and go
         policy = replace(policy, share=replace(bounds.share or Share(), most=asked_slots(spec)))
-    strategy = _strategy(prepared, store.header(sweep_id), entries, policy)
+    strategy = _strategy(prepared, header, entries, policy)
     sweep = Sweep(
         budgeted(policy, entries), strategy, entries, started_at=time.time(),
         earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
@@ -105,8 +107,16 @@ def _outer_s(entries: Sequence[Entry]) -> float:
 def _strategy(
     prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], policy: Policy
 ) -> Strategy:
-    """The spec's sampler; where the sweep continues another, that one's finalists come first."""
+    """The spec's sampler; where the sweep continues another, that one's finalists come first.
+
+    A sweep of steps (``quintain.varying``) has them listed.
+    """
     search = prepared.spec.search
+    if "vary" in header:
+        from search.candidates import Listed
+
+        steps = header["vary"]["candidates"]
+        return Listed("vary", [Configuration(each["model"], each["params"]) for each in steps])
     # a deterministic sweep is replayed from its first trial on
     asked = 0 if search.deterministic else sum(entry.kind == "asked" for entry in entries)
     return make_strategy(

@@ -182,7 +182,8 @@ def prepare(
     dataset = division.development
     _check_weights(spec, recipes, dataset)
     _check_outputs(measured, recipes, dataset)
-    plan = _plan(spec, dataset)
+    varied = "vary" in (header or {})
+    plan = replace(_plan(spec, dataset), fresh=varied)
     rows = None if earlier else spec.data.rows
     part = searched_part(rows, dataset, plan, division.rows_locked, header)
     splits, split_warnings = folds_of(plan, dataset, part)
@@ -194,7 +195,8 @@ def prepare(
     resources = spec.resources
     assignment = Assignment(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
-        fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
+        reseeded=varied, fit_seconds=spec.search.trial_timeout, cut=measured.cut,
+        tune=measured.tune,
         tuned_objective=measured.tuned_objective,
         fresh_dearer=1.0 if part is None else part.dearer,
         race=measured.raced(spec.search, dataset.binary), own=own,

@@ -1,7 +1,7 @@
 """Running and resuming sweeps: the one way that the command line and Python share."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from search.spec import read_spec
 from search.view import read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
+    from quintain.callbacks import Callback
     from quintain.prepare import Prepared
 
 
@@ -34,6 +35,7 @@ def run(
     progress: bool = True,
     plan: bool = True,
     watcher: Watcher | None = None,
+    callbacks: Sequence["Callback"] = (),
 ) -> Result:
     """Run one sweep to its end.
 
@@ -46,6 +48,8 @@ def run(
         progress: whether to show it, on standard error.
         plan: whether pilot fits say first how long it will take, where that is minutes.
         watcher: shows progress in a way of its own.
+        callbacks: each is called with the sweep's id and every trial that has ended
+            (``quintain.callbacks``); what one raises is told and ends nothing.
 
     Raises:
         QuintainError: something that can be mended; nothing was written unless trials had begun.
@@ -59,7 +63,19 @@ def run(
             prepared = prepare(loaded, data, ledger)
         place = placed(prepared, runner, address, early)
         with Records.open(records) as store:
+            watcher = telling(callbacks, store, watcher)
             return start(place, data, store, watcher=watcher, plan=plan)
+
+
+def telling(
+    callbacks: Sequence["Callback"], store: Records, watcher: Watcher | None
+) -> Watcher | None:
+    """A watcher that tells callbacks as well, where there are any."""
+    if not callbacks:
+        return watcher
+    from quintain.callbacks import Telling
+
+    return Telling(callbacks, store, watcher)
 
 
 def placed(
@@ -136,8 +152,11 @@ def resume(
     records: str | None = None,
     progress: bool = True,
     watcher: Watcher | None = None,
+    callbacks: Sequence["Callback"] = (),
 ) -> Result:
     """Go on with a sweep that was interrupted or stopped; nothing recorded runs again.
+
+    ``callbacks`` hear of trials that end from now on.
 
     Raises:
         RecordsError: no such sweep, or it is complete.
@@ -162,6 +181,7 @@ def resume(
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
+        watcher = telling(callbacks, store, watcher)
         with store.acquire(sweep_id) as lease:
             return _sweep(prepared, place, None, store, lease, watcher, data, heard=heard)
 
@@ -232,12 +252,23 @@ def _sweep(
             if over is not None:
                 ended = {"state": over[0], "reason": over[1]}
                 store.append(sweep_id, [Entry("state", time.time(), ended)], lease)
-                return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
+                return Result(
+                    read_view(store, sweep_id), spec=prepared.spec, data=data,
+                    records=store.address,
+                )  # fmt: skip
         runner, machine = started or stack.enter_context(place())
         bounds = Bounds(place.slots, place.share, orders_of(store, sweep_id, heard))
         search(prepared, runner, machine, store, lease, watcher, foresight, bounds)
-        close(prepared, store, lease)
-    return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)
+        if "vary" in store.header(sweep_id):
+            from quintain.varying.concluding import conclude
+
+            conclude(prepared, store, lease)
+        else:
+            close(prepared, store, lease)
+    return Result(
+        read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared,
+        records=store.address,
+    )  # fmt: skip
 
 
 def _must_be_resumable(store: Records, sweep_id: str) -> None:
@@ -297,6 +328,15 @@ def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> R
     """
     with Records.open(records, create=False) as store:
         return Result(read_view(store, store.resolve(sweep)), data=data, records=records)
+
+
+def open_records(url: str | None = None) -> Records:
+    """The store of sweeps at ``url``, to read; a context manager. None: where commands look.
+
+    Raises:
+        RecordsError: it cannot be opened, or is no store of ours.
+    """
+    return Records.open(url, create=False)
 
 
 def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:

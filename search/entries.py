@@ -34,7 +34,7 @@ from typing import Any, Literal
 Kind = Literal[
     "asked", "started", "fold", "paused", "lost", "ended", "baseline", "warning", "state",
     "finalists", "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node", "plan",
-    "budgets", "returned",
+    "budgets", "returned", "varied",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

@@ -28,6 +28,7 @@ from search.tables import (
     submissions,
     sweeps,
 )
+from search.upgrading import no_driver_alive
 
 # the two statements of every event, built once: building costs as much as running them
 _APPEND = sa.insert(entries)
@@ -53,7 +54,8 @@ class Store:
     def open(cls, location: Location, create: bool) -> "Store | None":
         """The store at ``location``, made or upgraded if need be; a current one is not written to.
 
-        None if there is none and ``create`` is not set.
+        None if there is none and ``create`` is not set. An older one is then upgraded by the first
+        write only.
 
         Raises:
             RecordsError: no folder, no permission, no database of ours, a newer version.
@@ -67,8 +69,12 @@ class Store:
             if version is None and not create:
                 database.close()
                 return None
-            if version != tables.VERSION:
+            if version is None:
                 database.migrate()
+            elif version < tables.VERSION and create:
+                database.migrate(no_driver_alive(version, location.place))
+            elif version < tables.VERSION:
+                database.read_older(version, no_driver_alive(version, location.place))
         except BaseException:
             database.close()
             raise

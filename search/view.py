@@ -25,6 +25,8 @@ from search.view_rows import COUNTED, TrialView, counts_of, ranked
 
 #: What is told of a refresh beside the rest; all of it is in the record.
 REFRESHED = ("when", "new_rows", "verdict", "fresh", "next")
+#: What is told of each round of steps beside the rest.
+VARIED = ("sweep", "param", "from", "start", "kept", "noise", "answer")
 #: What is told of each trial on the front of score against cost.
 FRONT = ("trial", "score", "fit_s", "predict_ms_per_1k", "peak_mb")
 
@@ -54,6 +56,8 @@ class SweepView:
         finals: finalists, winner and estimate.
         doubts: those of ``warnings`` that came of the sweep's result.
         refreshed: each time that rows came later, as `quintain refresh --json` told it.
+        varied: each time that one hyperparameter went through steps from here, in order, as
+            `quintain vary --json` told it.
         plan: what was foreseen before the first trial, beside what it took.
         race: who ended early, and whether rungs can be believed; None where nobody is raced.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
@@ -77,6 +81,7 @@ class SweepView:
     finals: FinalsView = field(default_factory=FinalsView)
     doubts: tuple[Warned, ...] = ()
     refreshed: tuple[Mapping[str, Any], ...] = ()
+    varied: tuple[Mapping[str, Any], ...] = ()
     plan: PlanView | None = None
     race: RaceView | None = None
     reason: str = ""
@@ -144,6 +149,7 @@ class SweepView:
             finals=finals,
             doubts=tuple(fold.doubts),
             refreshed=tuple(fold.refreshed),
+            varied=tuple(fold.varied),
             plan=fold.plan(trials, runs),
             race=fold.race.view(header.get("raced"), header.get("direction", "maximize")),
             reason=str(fold.last.get("reason") or ""),
@@ -260,6 +266,7 @@ class SweepView:
             "race": None if self.race is None else self.race.to_json(),
             "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
+            "varied": [{key: each[key] for key in VARIED} for each in self.varied],
             "records": self.records,
         }
         return {key: bodies.plain(value, f"$.{key}") for key, value in told.items()}

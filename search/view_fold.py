@@ -39,6 +39,7 @@ class SweepFold:
     warnings: dict[Warned, None] = field(default_factory=dict)  # each once, in order
     doubts: list[Warned] = field(default_factory=list)
     refreshed: list[Mapping[str, Any]] = field(default_factory=list)
+    varied: list[Mapping[str, Any]] = field(default_factory=list)
     baseline: BaselineView | None = None
     last: Mapping[str, Any] = field(default_factory=dict)
     runner: str = ""
@@ -80,6 +81,8 @@ class SweepFold:
                 self.baseline = BaselineView(body["kind"], score, scores, number(on_part))
             case "refreshed":
                 self.refreshed.append(body)
+            case "varied":
+                self.varied.append(body)
             case "plan":
                 self.foreseen = Foresight.read(body)
             case "state":

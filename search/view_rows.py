@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,7 @@ class TrialView:
         infeasible: which constraints of the spec it breaks, and by what; None if none.
         kind: whether outputs are probabilities or decision values, which thresholds are, too.
         score: the one of ``scores`` that the sweep ranks by, NaN without it.
+        path: of a raced trial what it scored at each rung, NaN where it has none there.
         threads, origin, warnings, traceback: kept aside, like ``score`` and ``kind`` in no row.
     """
 
@@ -91,6 +92,7 @@ class TrialView:
     origin: str = ""
     warnings: tuple[str, ...] = ()
     traceback: str = ""
+    path: tuple[float, ...] = ()
 
     @property
     def cores_used(self) -> float:
@@ -117,6 +119,7 @@ class TrialFold:
     queue_s: float = 0.0
     ended: Mapping[str, Any] = field(default_factory=dict)
     paused: Resources | None = None
+    path: Sequence[float | str | None] = ()
     scored: dict[int, tuple[Mapping[str, float], Resources]] = field(default_factory=dict)
 
     def read(self, entry: Entry) -> None:
@@ -135,11 +138,13 @@ class TrialFold:
                 self.scored[entry.fold] = (_numbers(body["scores"]), resources_of(body))
             case "paused":
                 self.state, self.paused = "waiting", resources_of(body)
+                self.path = body.get("path", ())
                 self._where(body)
             case "lost":
                 self.state = "waiting"
             case "ended":
                 self.state, self.ended = body["state"], body
+                self.path = body.get("path") or self.path
                 self.attempt = entry.attempt if entry.attempt >= 0 else self.attempt
                 self._reach(entry.rung)
                 self._where(body)
@@ -194,6 +199,7 @@ class TrialFold:
             origin=self.origin,
             warnings=tuple(str(each) for each in ended.get("warnings", ())),
             traceback=ended.get("traceback", ""),
+            path=_all_numbers(self.path),
         )
 
     def _folds(self) -> dict[str, tuple[float, ...]]:

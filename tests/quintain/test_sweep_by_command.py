@@ -6,7 +6,7 @@ import pytest
 
 RUN_KEYS = {
     "sweep", "state", "runner", "metric", "direction", "positive", "wall_s", "trial_counts", "best",
-    "estimate", "baseline", "warnings", "resources", "refreshed",
+    "estimate", "baseline", "warnings", "resources", "refreshed", "varied",
     "front", "plan", "race", "records",
 }  # fmt: skip
 TRIAL_KEYS = {

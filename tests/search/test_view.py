@@ -265,6 +265,7 @@ def test_run_json_has_every_key_of_the_design():
         },
         "plan": None, "race": None, "front": [],
         "refreshed": [],
+        "varied": [],
         "records": "",
     }  # fmt: skip
     full = view(
