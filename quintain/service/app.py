@@ -1,6 +1,7 @@
 """The service as an ASGI application, and as a process."""
 
 import contextlib
+import gc
 import logging
 import secrets
 import time
@@ -13,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quintain.page.mounting import mount
 from quintain.service import errors, routes_driver, routes_state, routes_sweeps, routes_watch
 from quintain.service.keeper import Keeper
 from quintain.service.launching import Drivers, LocalDrivers
@@ -46,6 +48,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
         keeper.start()
         yield
         keeper.close()
+        asides.close()
 
     app = FastAPI(
         title="Quintain", version=version("quintain"), lifespan=lifespan,
@@ -56,6 +59,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     errors.register(app)
     for module in (routes_sweeps, routes_watch, routes_driver, routes_state):
         app.include_router(module.routes)
+    asides = mount(app, state)
     app.add_middleware(Counted, state=state)
     return app
 
@@ -118,6 +122,9 @@ def serve(settings: Settings) -> None:
         RecordsError: the store cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    # records of large sweeps are hundreds of thousands of objects in no cycle: looking through
+    # them again and again took a third of the time to the first view
+    gc.set_threshold(50_000, 20, 50)
     with Records.open(settings.records) as records:
         users = len(records.users.all())
         refuse_unsafe(settings, users)

@@ -67,6 +67,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
+def status_of(error: QuintainError) -> int:
+    """The HTTP status of what a person can mend."""
+    return next(status for kind, status, _ in _STATUS if isinstance(error, kind))
+
+
 def answer(
     status: int, code: str, message: str, problems: Sequence[str] = (),
     headers: dict[str, str] | None = None,
