@@ -174,7 +174,7 @@ class Records:
         Of a sweep that is over that is half of its entries. ``kinds``: only these.
         """
         return [
-            (number, Entry(kind, time, bodies.read(body), *place))
+            (number, Entry(kind, time, bodies.read_quickly(body), *place))
             for number, kind, time, body, *place in self._store.select_told(sweep, seq, kinds)
         ]
 

@@ -1,7 +1,6 @@
 """The service as an ASGI application, and as a process."""
 
 import contextlib
-import gc
 import logging
 import secrets
 import time
@@ -122,9 +121,6 @@ def serve(settings: Settings) -> None:
         RecordsError: the store cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    # records of large sweeps are hundreds of thousands of objects in no cycle: looking through
-    # them again and again took a third of the time to the first view
-    gc.set_threshold(50_000, 20, 50)
     with Records.open(settings.records) as records:
         users = len(records.users.all())
         refuse_unsafe(settings, users)

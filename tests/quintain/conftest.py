@@ -1,10 +1,13 @@
 """A small imbalanced table on disk, and the command line as a user calls it."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -133,3 +136,32 @@ class Quintain:
 @pytest.fixture
 def quintain_cli(folder, own_records, monkeypatch, capfd):
     return Quintain(folder, own_records, monkeypatch, capfd)
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Starts services on stores, each at a port of its own; their queues do not move."""
+    import httpx
+    import uvicorn
+
+    from quintain.service.app import create_app
+    from quintain.service.settings import Settings
+
+    with contextlib.ExitStack() as stack:
+
+        def start(records, **settings):
+            port = stack.enter_context(socket.socket())
+            port.bind(("127.0.0.1", 0))
+            number = port.getsockname()[1]
+            app = create_app(Settings(records=records.url, port=number, **settings), records)
+            server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [port]})
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(setattr, server, "should_exit", True)
+            while not server.started:
+                time.sleep(0.01)
+            client = httpx.Client(base_url=f"http://127.0.0.1:{number}", timeout=60)
+            return stack.enter_context(client)
+
+        yield start
