@@ -119,7 +119,7 @@ class PageRoute(APIRoute):
             except SignInError:
                 return _sign_in(request)
             except (QuintainError, HTTPException, RequestValidationError) as error:
-                return _refused(request, error)
+                return refused(request, error)
             except Exception:
                 log.exception("%s %s failed", request.method, request.url.path)
                 told = "the service failed at this; its log has the reason"
@@ -136,7 +136,8 @@ def _sign_in(request: Request) -> Response:
     return moved("/sign-in" if back == "/" else f"/sign-in?next={quote(back, safe='')}")
 
 
-def _refused(request: Request, error: Exception) -> Response:
+def refused(request: Request, error: Exception) -> Response:
+    """Why a page cannot be had, as a page."""
     if isinstance(error, RequestValidationError):
         status, told = 422, "the address, or the form, is not as it should be"
     elif isinstance(error, HTTPException):

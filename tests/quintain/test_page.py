@@ -8,7 +8,7 @@ from quintain.page.table import Asked, shown
 from quintain.service.shown import Shown
 from search.records import Records
 from search.view import read_view
-from tests.quintain.written_sweeps import HOSTILE, written
+from tests.quintain.written_sweeps import HOSTILE, header, written
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +18,8 @@ def kept(tmp_path_factory):
     with Records.open(url) as records:
         written(records, "adult", 120, note="does depth matter?")
         written(records, "cut", 20, over=False)
+        told = header(metric="", folds=None, rows_searched=None)
+        records.submissions.submit("later", told, "ada", priority=3)
         written(records, "hostile", 12, note=HOSTILE, **{HOSTILE: HOSTILE})
         yield records
 
@@ -46,6 +48,7 @@ PAGES = (
     "/", "/?state=completed&sort=sweep", "/sweeps/adult", "/sweeps/adult-1?part=live",
     "/sweeps/adult-1/trials", "/sweeps/adult-1/trials/3", "/sweeps/adult-1/log", "/queue",
     "/compare", "/compare?of=adult-1:1&of=adult-1:2&of=cut", "/sweeps/cut-1", "/?part=rows",
+    "/sweeps/later-1", "/sweeps/later-1/trials", "/?text=ada+later", "/compare?of=later",
     "/sweeps/hostile-1", "/sweeps/hostile-1/trials", "/sweeps/hostile-1/trials/0",
     "/compare?of=hostile-1:0&of=hostile-1:1&of=hostile", "/sweeps/nobody",
 )  # fmt: skip
@@ -64,6 +67,12 @@ def test_every_page_is_escaped_and_under_the_policy(ask, path):
     scripts = re.findall(r"<script[^>]*>", page.text)
     assert scripts in ([], ['<script src="/static/live.js" defer>'])
     assert not re.search(r"<[^>]*\s(style|on\w+)=", page.text)
+
+
+def test_a_mistyped_address_is_a_page_for_people(ask):
+    """And the one shape for programs."""
+    assert "<h1>Not found</h1>" in ask.get("/swepes", headers={"Accept": "text/html"}).text
+    assert ask.get("/swepes").json()["error"]["code"] == "not_found"
 
 
 def test_a_hostile_name_is_shown_as_it_is(ask):

@@ -50,8 +50,8 @@ def configuration(rng, **more):
     return {"model": model, "params": params, "origin": "tpe"}
 
 
-def trial(rng, number, time, state=None, **params):
-    """The entries of one trial, in the way most of them go."""
+def trial(rng, number, time, state=None, *, folds=True, **params):
+    """The entries of one trial, in the way most of them go; those of its ``folds`` too."""
     asked = configuration(rng, **params)
     worker = {"worker": f"node{number % 2}:41{number % 2}", "queue_s": 0.01}
     yield Entry("asked", time, asked, number)
@@ -62,7 +62,7 @@ def trial(rng, number, time, state=None, **params):
     scores = [quality + rng.gauss(0, 0.006) for _ in range(5)]
     kind = state or rng.choices(["completed", "pruned", "failed"], (0.45, 0.5, 0.05))[0]
     done = {"completed": 5, "pruned": rng.randint(1, 4), "failed": 2, "running": 3}[kind]
-    for place, each in enumerate(scores[:done]):
+    for place, each in enumerate(scores[:done] if folds else ()):
         told = {"average_precision": each, "roc_auc": each + 0.1}
         body = {"scores": told, "resources": cost(rng, 1)}
         yield Entry("fold", time + 0.2 + place, body, number, 0, -1, place)
@@ -140,13 +140,13 @@ def closing(winner, asked, time):
     }})  # fmt: skip
 
 
-def written(store, name, trials, *, over=True, seed=0, note=None, **params):
+def written(store, name, trials, *, over=True, seed=0, note=None, folds=True, **params):
     """A sweep of so many trials in ``store``, over or cut off in its middle; its id."""
     rng = random.Random(seed)
     sweep = store.create(name, header(budget=trials, note=note))
     entries = list(opening())
     for number in range(trials):
-        entries += trial(rng, number, BEGAN + 1 + 3.0 * number, **params)
+        entries += trial(rng, number, BEGAN + 1 + 3.0 * number, folds=folds, **params)
     if over:
         last = BEGAN + 3.0 * trials + 10
         entries += nodes(min(3.0 * trials, 2000))
