@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from benchmarks.written_sweeps import HOSTILE, header, written
 from quintain.page.table import Asked, shown
 from quintain.service.shown import Shown
 from search.records import Records
 from search.view import read_view
-from tests.quintain.written_sweeps import HOSTILE, header, written
 
 
 @pytest.fixture(scope="module")

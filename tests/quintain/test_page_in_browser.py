@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.written_sweeps import HOSTILE, header, written
 from search.records import Records
 from tests.quintain.conftest import SPEC, table
-from tests.quintain.written_sweeps import HOSTILE, header, written
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [

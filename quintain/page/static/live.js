@@ -4,6 +4,7 @@
 const LEAST_MS = 1000; // between two questions of one part
 const SAY_MS = 10000; // between two words to a reader of the screen
 const said = document.getElementById("said");
+const away = document.getElementById("away");
 let lastSaid = 0;
 
 function say(text, now) {
@@ -56,14 +57,16 @@ class Part {
     const began = Date.now();
     try {
       const answer = await fetch(this.element.dataset.live, { headers: { Accept: "text/html" } });
+      away.hidden = true;
       if (answer.status === 401) location.reload();
+      if (answer.status === 404) say("This sweep is gone.", true);
       if (answer.ok) {
         exchange(this.element, await answer.text());
         this.element.dataset.seen = String(Number(this.element.dataset.seen || 0) + 1);
         say(this.element.querySelector("[data-said]")?.dataset.said, false);
       }
     } catch {
-      say("The service does not answer; this page tries again.", true);
+      away.hidden = false;
     }
     this.asked = Date.now();
     this.rest = Math.max(LEAST_MS, 3 * (this.asked - began));
@@ -102,6 +105,7 @@ function follow(part, address) {
       });
     }
     stream.addEventListener("open", () => part.soon());
+    stream.addEventListener("error", () => { away.hidden = document.hidden || over; });
   };
   const close = () => {
     stream?.close();
@@ -123,6 +127,7 @@ async function wait(element) {
     await new Promise((resolve) => setTimeout(resolve, 700));
     try {
       const answer = await fetch(element.dataset.wait);
+      away.hidden = true;
       if (answer.status === 202) continue;
       element.innerHTML = await answer.text();
       delete element.dataset.wait;
@@ -130,7 +135,7 @@ async function wait(element) {
       if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
       return;
     } catch {
-      say("The service does not answer; this page tries again.", true);
+      away.hidden = false;
     }
   }
 }

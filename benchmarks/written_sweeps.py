@@ -5,15 +5,18 @@ What a page or a list takes is measured on these, and a hostile name is easily p
 
 import math
 import random
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from search.entries import Entry
+from search.records import Records
 
 #: What would run, or break out of an attribute, wherever it is not escaped.
 HOSTILE = "<script>document.title='taken'</script>\"'><img src=x onerror=alert(1)>"
 BEGAN = 1_790_000_000.0
 
 
-def header(**more):
+def header(**more: Any) -> dict[str, Any]:
     """As ``Prepared.header`` writes it, of a search on a small table."""
     return {
         "spec": {"name": "adult", "search": {"trials": 200}, "data": {"source": "adult.csv"}},
@@ -28,7 +31,7 @@ def header(**more):
     }  # fmt: skip
 
 
-def cost(rng, folds=5):
+def cost(rng: random.Random, folds: int = 5) -> dict[str, Any]:
     """What so many folds take."""
     fit = folds * math.exp(rng.gauss(-1.0, 0.8))
     return {
@@ -38,7 +41,7 @@ def cost(rng, folds=5):
     }  # fmt: skip
 
 
-def configuration(rng, **more):
+def configuration(rng: random.Random, **more: Any) -> dict[str, Any]:
     """A model and its parameters, as a strategy asks for them."""
     model = rng.choice(["xgboost", "hist_gradient_boosting", "logistic_regression"])
     if model == "logistic_regression":
@@ -50,7 +53,10 @@ def configuration(rng, **more):
     return {"model": model, "params": params, "origin": "tpe"}
 
 
-def trial(rng, number, time, state=None, *, folds=True, **params):
+def trial(
+    rng: random.Random, number: int, time: float, state: str | None = None, *,
+    folds: bool = True, **params: Any,
+) -> Iterator[Entry]:  # fmt: skip
     """The entries of one trial, in the way most of them go; those of its ``folds`` too."""
     asked = configuration(rng, **params)
     worker = {"worker": f"node{number % 2}:41{number % 2}", "queue_s": 0.01}
@@ -71,7 +77,9 @@ def trial(rng, number, time, state=None, *, folds=True, **params):
     yield Entry("ended", time + 6, _ended(rng, kind, scores[:done], worker), number, 0, done)
 
 
-def _ended(rng, kind, scores, worker):
+def _ended(
+    rng: random.Random, kind: str, scores: list[float], worker: Mapping[str, Any]
+) -> dict[str, Any]:
     """How it ended, as the sweep writes it."""
     ended = {
         "state": kind, "resources": cost(rng, len(scores)), "start_s": 0.0, "overhead_s": 0.004,
@@ -95,15 +103,15 @@ def _ended(rng, kind, scores, worker):
     return ended
 
 
-def opening(**running):
+def opening() -> Iterator[Entry]:
     """A sweep that has begun."""
     where = {"runner": "local", "max_concurrent": 2, "cores": 2}
-    yield Entry("state", BEGAN, {"state": "running", **where, **running})
+    yield Entry("state", BEGAN, {"state": "running", **where})
     scores = {"average_precision": 0.24, "roc_auc": 0.5}
     yield Entry("baseline", BEGAN + 0.5, {"kind": "prior", "scores": scores})
 
 
-def nodes(last):
+def nodes(last: float) -> Iterator[Entry]:
     """What the machine did until ``last``, in seconds since the beginning."""
     for at in range(5, int(last), 5):
         body = {
@@ -113,7 +121,7 @@ def nodes(last):
         yield Entry("node", BEGAN + at, body)
 
 
-def closing(winner, asked, time):
+def closing(winner: int, asked: Mapping[str, Any], time: float) -> Iterator[Entry]:
     """Finalists, the estimate and the end."""
     candidate = {
         "trial": winner,
@@ -140,7 +148,10 @@ def closing(winner, asked, time):
     }})  # fmt: skip
 
 
-def written(store, name, trials, *, over=True, seed=0, note=None, folds=True, **params):
+def written(
+    store: Records, name: str, trials: int, *, over: bool = True, seed: int = 0,
+    note: str | None = None, folds: bool = True, **params: Any,
+) -> str:  # fmt: skip
     """A sweep of so many trials in ``store``, over or cut off in its middle; its id."""
     rng = random.Random(seed)
     sweep = store.create(name, header(budget=trials, note=note))
