@@ -5,6 +5,7 @@ What a page or a list takes is measured on these, and a hostile name is easily p
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -121,7 +122,9 @@ def nodes(last: float) -> Iterator[Entry]:
         yield Entry("node", BEGAN + at, body)
 
 
-def closing(winner: int, asked: Mapping[str, Any], time: float) -> Iterator[Entry]:
+def closing(
+    winner: int, asked: Mapping[str, Any], time: float, counts: Mapping[str, int]
+) -> Iterator[Entry]:
     """Finalists, the estimate and the end."""
     candidate = {
         "trial": winner,
@@ -143,7 +146,7 @@ def closing(winner: int, asked: Mapping[str, Any], time: float) -> Iterator[Entr
         "rescored", time + 8, {"candidate": 0, "partition": 2, "interval": interval, **body}
     )
     yield Entry("state", time + 9, {"state": "completed", "summary": {
-        "counts": {"completed": 1, "pruned": 0, "failed": 0, "cancelled": 0},
+        "counts": {each: counts[each] for each in ("completed", "pruned", "failed", "cancelled")},
         "best": {"trial": winner, "score": 0.829}, "estimate": 0.811,
     }})  # fmt: skip
 
@@ -161,9 +164,11 @@ def written(
     if over:
         last = BEGAN + 3.0 * trials + 10
         entries += nodes(min(3.0 * trials, 2000))
-        first = next(e for e in entries if e.kind == "ended" and e.body["state"] == "completed")
-        asked = next(e.body for e in entries if e.kind == "asked" and e.trial == first.trial)
-        entries += closing(first.trial, asked, last)
+        ends = [e for e in entries if e.kind == "ended"]
+        counts = Counter(e.body["state"] for e in ends)
+        won = next(e.trial for e in ends if e.body["state"] == "completed")
+        asked = next(e.body for e in entries if e.kind == "asked" and e.trial == won)
+        entries += closing(won, asked, last, counts)
     else:
         for number, state in enumerate(("running", "running", "waiting"), trials):
             entries += trial(rng, number, BEGAN + 1 + 3.0 * number, state, **params)

@@ -27,6 +27,8 @@ routes = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 #: Sweeps of a page of the list; rows of the best trials; letters of a note; bytes of a log shown.
 PER, BEST, LONGEST, LOG_BYTES = 50, 8, 10_000, 200_000
+#: Trials at most whose cost is drawn: each is an element there.
+DRAWN = 500
 STATES = ("queued", "running", "stopping", "interrupted", "completed", "stopped", "failed")
 #: By what the list is sorted; a minus before it: the largest first.
 SORTS: dict[str, Callable[[SweepRecord], Any]] = {
@@ -90,21 +92,28 @@ def sweep(request: Request, sweep: str, who: Looking, part: str = "") -> Respons
 
 def _live(service: State, view: SweepView) -> dict[str, Any]:
     """What changes while it runs."""
-    from quintain.notebook.html import block_html
-    from quintain.notebook.pictures import history
-
-    drawn = history(view)
     live = view.state not in FINAL
     best = view.ranked[:BEST]
     return {
         "live": live, "progress": under_way.progress(view, budget_of(service, view)),
         "running": under_way.running(view), "folds_of": under_way.folds_of,
-        "folds": under_way.folds_in_all(view), "picture": drawn and block_html(drawn),
+        "folds": under_way.folds_in_all(view), "pictures": _pictures(view),
         "machine": under_way.machine() if live and service.settings.cluster is None else None,
         "nodes": under_way.nodes_now(view), "best": best,
         "intervals": {trial.trial: interval_of(trial, view) for trial in best},
         "spreads": {trial.trial: spread_of(trial, view) for trial in best},
     }  # fmt: skip
+
+
+def _pictures(view: SweepView) -> str:
+    """The course of the search; where that is not too much to draw, score against cost too."""
+    from quintain.notebook.blocks import Pictures
+    from quintain.notebook.html import block_html
+    from quintain.notebook.pictures import front, history
+
+    few = len(view.ranked) <= DRAWN
+    drawn = [each for each in (history(view), front(view) if few else None) if each is not None]
+    return block_html(Pictures(drawn)) if drawn else ""
 
 
 def _still(service: State, view: SweepView, who: Viewer) -> dict[str, Any]:
