@@ -190,7 +190,8 @@ def test_a_view_without_spared_folds_is_that_of_all(kept):
         seen, whole = views.view(record.id), read_view(kept, record.id)
         assert seen.to_json() == whole.to_json()
         assert seen.trials_json() == whole.trials_json()
-        assert len(kept.told_after(record.id, 0)) < len(kept.entries(record.id))
+        spared = len(kept.entries(record.id)) - len(kept.told_after(record.id, 0))
+        assert spared > len(whole.trials) or not whole.trials
 
 
 # -- the table of trials ----------------------------------------------------------------------
