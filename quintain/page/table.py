@@ -100,15 +100,19 @@ def shown(view: SweepView, asked: Asked) -> Shown:
 
 
 def _sorted(trials: list[TrialView], sort: str, direction: str) -> list[TrialView]:
-    """What has no value comes last, either way; of equals the earlier first."""
+    """What has no value comes last, either way; of equals the earlier first.
+
+    A score of fewer folds, or one that breaks a constraint, never stands between full ones.
+    """
     if sort == "best":
         sort = "-score" if direction == "maximize" else "score"
-        rank = {"completed": 0, "pruned": 1}  # of other budgets: never between full ones
-        trials = sorted(trials, key=lambda t: (rank.get(t.state, 2), bool(t.infeasible)))
-        done = [t for t in trials if t.state == "completed" and not t.infeasible]
-        rest = [t for t in trials if not (t.state == "completed" and not t.infeasible)]
-        return _by(done, sort) + rest
-    return _by(trials, sort)
+    if sort.removeprefix("-") != "score":
+        return _by(trials, sort)
+    groups: tuple[list[TrialView], ...] = ([], [], [], [])
+    for trial in trials:
+        rank = {"completed": int(bool(trial.infeasible)), "pruned": 2}.get(trial.state, 3)
+        groups[rank].append(trial)
+    return [trial for group in groups for trial in _by(group, sort)]
 
 
 def _by(trials: list[TrialView], sort: str) -> list[TrialView]:
