@@ -176,7 +176,7 @@ def quintain(job: Job) -> float:
         "name": "overhead", "holdout": {"test_size": False},
         "evaluate": {"metric": "roc_auc", "metrics": [], "folds": FOLDS},
         "search": {"trials": job.trials, "sampler": sampler, "max_concurrent": WORKERS,
-                   "seed": job.seed},
+                   "seed": job.seed, "pruner": "none"},
         "model": [{"estimator": "benchmarks.overhead_ways:Steady",
                    "params": {"note": job.note, "max_iter": job.epochs},
                    "space": {"alpha": {"float": list(ALPHA), "log": True}}}],

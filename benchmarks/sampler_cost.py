@@ -79,6 +79,9 @@ class PlainOptuna:
         self._study.enqueue_trial({"model": model, **named})
         self.ask(trial)
 
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """Nothing is looked at here."""
+
 
 SAMPLERS: dict[str, Callable[[int], Strategy]] = {
     "tpe": lambda seed: TreeParzen(SPACE, direction="minimize", seed=seed),

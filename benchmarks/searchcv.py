@@ -199,7 +199,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     """Everything, printed as it comes."""
     runs = asked.runs or (2 if asked.quick else 5)
     found: dict[str, Any] = {"searches": [], "scripts": {}}
-    print(f"{'wall seconds':<22}{NAMES[0]:>10}{'':<14}{NAMES[1]:>10}{'':<14}ratio of medians")
+    print(f"{'wall seconds':<22}{NAMES[0]:>10}{'':<14}{NAMES[1]:>10}{'':<14}median of ratios")
     for ms in asked.ms:
         candidates = CANDIDATES[ms][asked.quick]
         one = interleaved(ms, rows_for(ms), candidates, runs)

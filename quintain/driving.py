@@ -15,7 +15,7 @@ from search.driver import Driver, Listener, Orders, no_orders
 from search.entries import BUDGETED, Entry
 from search.errors import PlanError
 from search.outlook import Foresight
-from search.policy import budgeted
+from search.policy import Policy, budgeted
 from search.records import Lease, Records
 from search.room import Room
 from search.strategy import Strategy, make_strategy
@@ -76,7 +76,7 @@ def search(
     foreseen_mb = {name: model.peak_mb for name, model in told.items()}
     rules = final_rules(prepared, fresh) if fresh else None
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
-    strategy = _strategy(prepared, store.header(sweep_id), entries, policy.opening)
+    strategy = _strategy(prepared, store.header(sweep_id), entries, policy)
     sweep = Sweep(
         budgeted(policy, entries), strategy, entries, started_at=time.time(),
         earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
@@ -99,7 +99,7 @@ def _outer_s(entries: Sequence[Entry]) -> float:
 
 
 def _strategy(
-    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], opening: int
+    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], policy: Policy
 ) -> Strategy:
     """The spec's sampler; where the sweep continues another, that one's finalists come first."""
     search = prepared.spec.search
@@ -109,7 +109,7 @@ def _strategy(
         search.sampler, prepared.space, direction=prepared.objective.direction,
         trials=search.trials, seed=search.seed, resumed=asked + header.get("asked_before", 0),
         first=[Configuration(each["model"], each["params"]) for each in header.get("first", ())],
-        opening=opening,
+        opening=policy.opening, race=policy.race,
     )  # fmt: skip
 
 

@@ -101,6 +101,9 @@ class Listed:
         """A trial that was asked for before is under way."""
         self._noted(trial, configuration)
 
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """Looks at trials change nothing."""
+
     def _noted(self, trial: int, configuration: Configuration) -> int | None:
         """The candidate of a trial, which may have been asked for in an earlier run."""
         if trial in self._places:

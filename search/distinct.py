@@ -76,6 +76,10 @@ class Distinct:
         self._take(trial, configuration)
         self._inner.remember(trial, configuration)
 
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """Passed on."""
+        self._inner.looked_at(trial, configuration, score)
+
     def _left(self) -> int | None:
         """Configurations that are not taken; None for an endless space."""
         return None if self._size is None else self._size - len(self._taken)

@@ -144,6 +144,10 @@ class Translated:
         """Passed on in coordinates."""
         self._inner.remember(trial, self._coordinates(trial, configuration))
 
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """Passed on in coordinates."""
+        self._inner.looked_at(trial, self._coordinates(trial, configuration), score)
+
     def _coordinates(self, trial: int, configuration: Configuration) -> Configuration:
         """Of what was asked, here or in an earlier run."""
         if trial not in self._asked:

@@ -72,6 +72,10 @@ class Learning:
         if not self._policy.deterministic:
             self.learn()
 
+    def looked_at(self, trial: Trial) -> None:
+        """A trial of the opening has a score at rung 0, and waits."""
+        self._strategy.looked_at(trial.number, trial.configuration, trial.path[0])
+
     def measured(self, model: str, wall_s: float, peak_mb: float) -> None:
         """What a trial without a failure took."""
         self.pace.learn(model, wall_s)
@@ -148,6 +152,10 @@ class Learning:
         if self._policy.deterministic:
             self._replay()
             return
+        for entry in entries:
+            if entry.kind == "paused":
+                trial, seen = self._trials[entry.trial], number(entry.body["path"][0])
+                self._strategy.looked_at(trial.number, trial.configuration, seen)
         for entry in ended:
             self.ended(self._trials[entry.trial])
         for trial in self._trials:

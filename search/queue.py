@@ -50,6 +50,11 @@ class Queue:
         """A trial that was under way waits again, ahead of new ones."""
         self._waiting.appendleft(trial.number)
 
+    def looked_at(self, trial: Trial) -> None:
+        """A trial of the opening waits, with a score at rung 0."""
+        self.opening.looked_at(trial)
+        self._learning.looked_at(trial)
+
     def clear(self) -> None:
         """Nobody waits any more."""
         self._waiting.clear()

@@ -49,6 +49,9 @@ class Oblivious:
     def remember(self, trial: int, configuration: Configuration) -> None:
         """Trials under way change nothing."""
 
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """Neither do looks at them."""
+
 
 class RandomDraws(Oblivious):
     """Independent draws. Asked again for the same trial, it goes on in that trial's own stream."""

@@ -49,6 +49,9 @@ class Strategy(Protocol):
     def remember(self, trial: int, configuration: Configuration) -> None:
         """A trial that was not asked for here is under way."""
 
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """A trial of the opening, still under way, has this score at rung 0 of the race."""
+
 
 def make_strategy(
     sampler: str,
@@ -60,13 +63,15 @@ def make_strategy(
     resumed: int = 0,
     first: Sequence[Configuration] = (),
     opening: int = 0,
+    race: Literal["maximize", "minimize"] | None = None,
 ) -> Strategy:
     """A strategy that never proposes a configuration twice and ends when the space does.
 
     ``trials`` is the budget: a grid that is larger is sampled. ``seed`` is at least 0.
     ``resumed`` counts the trials asked for before, so that a resumed sampler does not repeat them.
     ``first`` are finalists of an earlier sweep, to be asked before anything else.
-    ``opening``: trials that are asked before any has ended, so that nothing can be learnt for them.
+    ``opening``: trials that are asked before any has ended; ``race``: which way is better in what
+    looks at them find.
 
     Raises:
         SpecError: an unknown sampler, or a grid over a parameter without choices or steps.
@@ -81,7 +86,7 @@ def make_strategy(
             from search.tpe import TreeParzen
 
             inner = TreeParzen(
-                space, direction=direction, seed=seed, resumed=resumed, opening=opening
+                space, direction=direction, seed=seed, resumed=resumed, opening=opening, race=race
             )
         case "random":
             inner = RandomDraws(space, seed=seed)
@@ -136,6 +141,10 @@ class First:
         """Passed on."""
         self._repeated(trial, configuration)
         self._inner.remember(trial, configuration)
+
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """Passed on."""
+        self._inner.looked_at(trial, configuration, score)
 
     def _repeated(self, trial: int, configuration: Configuration) -> None:
         """A trial that repeats a cancelled one need not come again."""

@@ -235,7 +235,7 @@ class Sweep:
             return [self._again(trial, event.time, failure.reason, True)]
         if outcome.given_up == 0 and flight.pauses(trial.number):
             self.trials.pause(trial, outcome.path, outcome.resources)
-            self.queue.opening.looked_at(trial)
+            self.queue.looked_at(trial)
             return [Record(flights.paused_entry(flight, item, event))]
         outcome = replace(outcome, resources=trial.costs(outcome.resources))
         body = flights.ended_body(flight, outcome, event)

@@ -13,6 +13,7 @@ from optuna.trial import FixedTrial, FrozenTrial, TrialState
 
 from evaluators.types import Configuration
 from search.domains import Scalar
+from search.normal import scipy_normal
 from search.space import Space
 from search.strategy import Verdict
 
@@ -45,10 +46,11 @@ class TreeParzen:
         seed: int,
         resumed: int = 0,
         opening: int = 0,
+        race: Literal["maximize", "minimize"] | None = None,
         limit: int | None = LIMIT,
     ) -> None:
-        """``opening``: trials asked at random at least. ``limit`` None: look at everything, for
-        measurements.
+        """``opening``: trials asked before any has ended. ``race``: which way is better in what a
+        look at one of them finds. ``limit`` None: look at everything, for measurements.
         """
         self._space = space
         self._models = tuple(space.models)
@@ -60,12 +62,18 @@ class TreeParzen:
         self._running: dict[int, optuna.Trial] = {}
         self._finished = 0
         self._study = self._new_study()
+        self._looks = Looks(space, race, seed, resumed, opening) if race and opening else None
 
     def ask(self, trial: int) -> Configuration:
         """What the sampler makes of all it was told, and of what is still under way."""
         if self._limit is not None and self._finished > self._limit:
             self._forget(self._limit * 4 // 5)
-        return self._suggest(trial, self._study.ask())
+        asked = self._study.ask()
+        if self._looks is not None and self._looks.cover(trial):
+            model = asked.suggest_categorical("model", self._models)
+            given = self._looks.ask(trial, model)
+            self._sampler.give(asked.number, {f"{model}.{k}": v for k, v in given.items()})
+        return self._suggest(trial, asked)
 
     def remember(self, trial: int, configuration: Configuration) -> None:
         """The trial counts as running. A configuration outside the space is passed over."""
@@ -74,6 +82,13 @@ class TreeParzen:
             named = {f"{model}.{name}": value for name, value in params.items()}
             self._study.enqueue_trial({"model": model, **named})
             self._suggest(trial, self._study.ask())
+            if self._looks is not None:
+                self._looks.remember(trial, configuration)
+
+    def looked_at(self, trial: int, configuration: Configuration, score: float) -> None:
+        """What a look at a trial of the opening found: further looks are led by it."""
+        if self._looks is not None:
+            self._looks.tell(trial, configuration, score, "completed")
 
     def tell(
         self, trial: int, configuration: Configuration, score: float | None, verdict: Verdict
@@ -85,6 +100,8 @@ class TreeParzen:
         """
         if trial not in self._running:
             self.remember(trial, configuration)
+        if self._looks is not None:
+            self._looks.end(trial, configuration, verdict)
         told = self._running.pop(trial, None)
         if told is None:
             return
@@ -101,6 +118,10 @@ class TreeParzen:
             self._study.tell(told, state=TrialState.PRUNED)
         else:
             self._study.tell(told, state=TrialState.FAIL)
+
+    def awaits(self, trial: int) -> bool:
+        """Whether a trial is under way here."""
+        return trial in self._running
 
     def _suggest(self, trial: int, asked: optuna.Trial) -> Configuration:
         model = asked.suggest_categorical("model", self._models)
@@ -125,13 +146,72 @@ class TreeParzen:
     def _new_study(self) -> optuna.Study:
         """An empty study in memory, with a sampler whose seed no earlier one had."""
         seed = int(self._seeds.spawn(1)[0].generate_state(1)[0])
-        sampler = GroupedTPE(self._groups, seed, self._startup)
+        self._sampler = sampler = GroupedTPE(self._groups, seed, self._startup)
         said = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces each new study
         try:
             return optuna.create_study(direction=self._direction, sampler=sampler)
         finally:
             optuna.logging.set_verbosity(said)
+
+
+class Looks:
+    """TPE among the trials of an opening, model by model, by what a look at each has found.
+
+    A look costs about a fiftieth of a trial and ranks nearly as its end does, so the first trials
+    to go on need not be the best of random ones. Scores of looks are compared with nothing else:
+    each model has a study of its own, which ends with the opening.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        race: Literal["maximize", "minimize"],
+        seed: int,
+        resumed: int,
+        opening: int,
+    ) -> None:
+        self._opening = opening
+        self._known: set[int] = set()
+        seeds = np.random.SeedSequence((seed, opening)).generate_state(len(space.models))
+        self._models = {
+            model: TreeParzen(
+                Space({model: parameters}), direction=race, seed=int(own), resumed=resumed
+            )
+            for own, (model, parameters) in zip(seeds, space.models.items(), strict=True)
+        }
+
+    def cover(self, trial: int) -> bool:
+        """Whether it is of the opening."""
+        return trial < self._opening
+
+    def ask(self, trial: int, model: str) -> Mapping[str, Scalar]:
+        """Parameters for one more: at random, until enough looks have been told."""
+        self._known.add(trial)
+        return self._models[model].ask(trial).params
+
+    def remember(self, trial: int, configuration: Configuration) -> None:
+        """One is under way that was not asked for here."""
+        if self.cover(trial) and trial not in self._known:
+            self._known.add(trial)
+            self._models[configuration.model].remember(trial, configuration)
+
+    def tell(
+        self, trial: int, configuration: Configuration, score: float | None, verdict: Verdict
+    ) -> None:
+        """A look's score, or that there will be none."""
+        if self.cover(trial):
+            self._known.add(trial)
+            self._models[configuration.model].tell(trial, configuration, score, verdict)
+
+    def end(self, trial: int, configuration: Configuration, verdict: Verdict) -> None:
+        """It has reached its end. Where nobody had looked at it, its final score is of no use here.
+
+        ``infeasible`` is: also here it is to stay away from there.
+        """
+        if self.cover(trial) and self._models[configuration.model].awaits(trial):
+            told: Verdict = "infeasible" if verdict == "infeasible" else "cancelled"
+            self.tell(trial, configuration, None, told)
 
 
 class GroupedTPE(TPESampler):
@@ -147,6 +227,10 @@ class GroupedTPE(TPESampler):
         super().__init__(multivariate=True, constant_liar=True, seed=seed, n_startup_trials=startup)
         self._groups = groups
         self._drawn: tuple[int, dict[str, Any]] = (-1, {})
+
+    def give(self, number: int, values: Mapping[str, Scalar]) -> None:
+        """Have a trial of this number take these values for the parameters that it is asked for."""
+        self._drawn = (number, dict(values))
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -173,7 +257,8 @@ class GroupedTPE(TPESampler):
             drawn = {}
         if param_name not in drawn:
             group = dict(self._groups[param_name])
-            drawn = {**drawn, **super().sample_relative(study, trial, group)}
+            with scipy_normal():
+                drawn = {**drawn, **super().sample_relative(study, trial, group)}
             self._drawn = (trial.number, drawn)
         if param_name in drawn:
             value: Scalar = drawn[param_name]
