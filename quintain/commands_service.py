@@ -1,5 +1,6 @@
 """Commands of the service: run it, hand sweeps to it, say who may use it."""
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -55,6 +56,9 @@ def serve(
     behind_proxy: bool, upload_limit: int, records: str | None,
 ) -> None:  # fmt: skip
     """Run the service on this machine until Ctrl-C; running sweeps go on without it."""
+    # modules, and records of large sweeps, are hundreds of thousands of objects in no cycle: to
+    # look through them again and again took a third of the time to the first view of a large one
+    gc.set_threshold(50_000, 20, 50)
     from quintain.service.app import serve as run
     from quintain.service.settings import Settings, slots_each
 

@@ -4,9 +4,12 @@ import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quintain.plan_text import span
-from quintain.speeding import Speed, Speeds
+
+if TYPE_CHECKING:
+    from quintain.speeding import Speed, Speeds
 
 WIDTH, HEIGHT = 980, 560
 LEFT, RIGHT, TOP, BOTTOM = 84, 330, 58, 62
@@ -47,7 +50,7 @@ class Scale:
         return [value for value in every if self.low <= value <= self.high]
 
 
-def picture(speeds: Speeds) -> str:
+def picture(speeds: "Speeds") -> str:
     """The SVG: points measured, curves through them, the interval at the full size."""
     known = [speed for speed in speeds.speeds if speed.fits]
     across, up = _scales(speeds, known)
@@ -79,7 +82,7 @@ def picture(speeds: Speeds) -> str:
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
-def write(speeds: Speeds, path: Path) -> None:
+def write(speeds: "Speeds", path: Path) -> None:
     """The picture as a file.
 
     Raises:
@@ -88,7 +91,7 @@ def write(speeds: Speeds, path: Path) -> None:
     path.write_text(picture(speeds), encoding="utf-8")
 
 
-def _scales(speeds: Speeds, known: Sequence[Speed]) -> tuple[Scale, Scale]:
+def _scales(speeds: "Speeds", known: Sequence["Speed"]) -> tuple[Scale, Scale]:
     """Axes wide enough for every point and every interval."""
     rows = [fit.rows for speed in known for fit in speed.fits]
     seconds = [fit.fit_s for speed in known for fit in speed.fits]
@@ -153,7 +156,7 @@ def _times(up: Scale) -> list[float]:
     return [*short, *(value for value in LONG_TIMES if up.low <= value <= up.high)]
 
 
-def _curve(speed: Speed, full: int, across: Scale, up: Scale, colour: str) -> list[str]:
+def _curve(speed: "Speed", full: int, across: Scale, up: Scale, colour: str) -> list[str]:
     """One algorithm's points and its curve, dashed from its last point on."""
     first, last, curve = speed.fits[0].rows, speed.fits[-1].rows, speed.time
 
@@ -176,7 +179,7 @@ def _curve(speed: Speed, full: int, across: Scale, up: Scale, colour: str) -> li
 
 
 def _end(
-    speed: Speed, full: int, up: Scale, colour: str, x: float, name: tuple[float, float]
+    speed: "Speed", full: int, up: Scale, colour: str, x: float, name: tuple[float, float]
 ) -> list[str]:
     """What is foreseen for all rows: a bar, a tick on it, and the name with the time.
 

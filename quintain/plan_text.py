@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from quintain.planning import Planned
 from search.plan import least_memory_mb
 
+if TYPE_CHECKING:
+    from quintain.planning import Planned
 
-def lines(planned: Planned) -> list[str]:
+
+def lines(planned: "Planned") -> list[str]:
     """The plan for a person."""
     plan, demand = planned.plan, planned.demand
     return [
@@ -28,19 +31,19 @@ def lines(planned: Planned) -> list[str]:
     ]
 
 
-def _memory(planned: Planned) -> str:
+def _memory(planned: "Planned") -> str:
     """What the largest node has to plan with."""
     nodes = planned.limits.nodes
     most = size(max(node.memory_mb for node in nodes))
     return most if len(nodes) == 1 else f"{most} on the largest of {len(nodes)} nodes"
 
 
-def _slots(planned: Planned) -> str:
+def _slots(planned: "Planned") -> str:
     count = planned.plan.max_concurrent
     return "no trial fits" if count == 0 else f"{count} trial{'s' * (count > 1)}"
 
 
-def _rows(planned: Planned) -> list[tuple[str, ...]]:
+def _rows(planned: "Planned") -> list[tuple[str, ...]]:
     """Model by model: what one fold of the default takes, and what the space makes of it."""
     head = ("model", "one fold", "nine in ten", "a trial", "dearest", "worker")
     rows: list[tuple[str, ...]] = [head]
@@ -71,7 +74,7 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _verdict(planned: Planned) -> list[str]:
+def _verdict(planned: "Planned") -> list[str]:
     """Whether it fits, and if not, what would."""
     limits, plan = planned.limits, planned.plan
     if planned.fits:

@@ -148,7 +148,7 @@ class Plot:
         number = next(_numbers)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" '
-            f'role="img" aria-labelledby="t{number} d{number}" style="max-width:{self.width}px">'
+            f'width="{self.width}" role="img" aria-labelledby="t{number} d{number}">'
             f'<title id="t{number}">{escape(self.title)}</title>'
             f'<desc id="d{number}">{escape(self.told)}</desc>'
             + "".join([*(self._axes() if grid else []), *self.parts])

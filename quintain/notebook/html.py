@@ -23,17 +23,36 @@ def _lines(page: Page) -> Iterator[str]:
     yield f"<title>{title}</title>\n<style>{CSS}</style>\n</head>\n<body>"
     yield '<a class="skip" href="#content">To the content</a>'
     yield f'<header><h1>{title}</h1><p class="lead">{escape(page.lead)}</p></header>'
+    yield from _contents(page)
+    yield '<main id="content">'
+    yield from _sections(page)
+    yield "</main>\n</body>\n</html>"
+
+
+def within(page: Page) -> str:
+    """Contents and sections alone, for a page of somebody else's that has the style."""
+    return "\n".join([*_contents(page), *_sections(page)])
+
+
+def block_html(block: Block) -> str:
+    """One block, for the same."""
+    return "\n".join(_block(block))
+
+
+def _contents(page: Page) -> Iterator[str]:
     yield '<nav aria-label="Sections"><ul>'
     for section in page.sections:
         yield f'<li><a href="#{escape(section.anchor)}">{escape(section.title)}</a></li>'
-    yield '</ul></nav>\n<main id="content">'
+    yield "</ul></nav>"
+
+
+def _sections(page: Page) -> Iterator[str]:
     for section in page.sections:
         anchor = escape(section.anchor)
         yield f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{escape(section.title)}</h2>'
         for block in section.blocks:
             yield from _block(block)
         yield "</section>"
-    yield "</main>\n</body>\n</html>"
 
 
 def _block(block: Block) -> Iterator[str]:

@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from quintain.front_picture import STYLE
 from quintain.front_picture import picture as front_svg
 from quintain.notebook.blocks import Picture
-from quintain.notebook.curves import GRID, ClassCurves, Curve
 from quintain.notebook.drawing import SERIES, Axis, Plot
-from quintain.notebook.evidence import Stay
-from quintain.notebook.importances import Importances
 from search.report_tables import compact, number, score
 from search.view import SweepView
 from search.view_rows import TrialView
+
+if TYPE_CHECKING:  # scipy comes with them, 100 MB that a service has no other use for
+    from quintain.notebook.curves import ClassCurves, Curve
+    from quintain.notebook.evidence import Stay
+    from quintain.notebook.importances import Importances
 
 #: Lanes of the timeline at most.
 LANES = 24
@@ -85,7 +88,7 @@ def front(view: SweepView) -> Picture | None:
     return Picture("Selection score against the seconds of a fit", drawn, told)
 
 
-def roc(curves: Sequence[ClassCurves], of: str) -> Picture:
+def roc(curves: Sequence["ClassCurves"], of: str) -> Picture:
     """Found positives against false alarms."""
     told = f"ROC, of {of}. Area under the curve: {_areas([(c.name, c.roc) for c in curves])}. "
     told += "No model: 0.5, the dashed line."
@@ -97,7 +100,7 @@ def roc(curves: Sequence[ClassCurves], of: str) -> Picture:
     return Picture(plot.title, plot.svg(), told)
 
 
-def pr(curves: Sequence[ClassCurves], of: str) -> Picture:
+def pr(curves: Sequence["ClassCurves"], of: str) -> Picture:
     """Precision against recall."""
     told = f"Precision against recall, of {of}. Average precision: "
     told += f"{_areas([(c.name, c.pr) for c in curves])}. No model: the share of the class, "
@@ -110,7 +113,7 @@ def pr(curves: Sequence[ClassCurves], of: str) -> Picture:
     return Picture(plot.title, plot.svg(), told)
 
 
-def importance(found: Importances, metric: str) -> Picture:
+def importance(found: "Importances", metric: str) -> Picture:
     """Bars with their range over folds of trials, and what random numbers reach."""
     shown = [*found.each[:12], found.noise]
     named = ", ".join(f"{each.name} {each.mean:.2f}" for each in found.each[:4])
@@ -135,7 +138,7 @@ def importance(found: Importances, metric: str) -> Picture:
     return Picture(plot.title, plot.svg(), told)
 
 
-def timeline(stays: Sequence[Stay]) -> Picture | None:
+def timeline(stays: Sequence["Stay"]) -> Picture | None:
     """Trials at each worker over time."""
     if not stays:
         return None
@@ -164,7 +167,7 @@ def timeline(stays: Sequence[Stay]) -> Picture | None:
     return Picture(plot.title, plot.svg(), told)
 
 
-def _lanes(plot: Plot, names: Sequence[str], stays: Sequence[Stay]) -> None:
+def _lanes(plot: Plot, names: Sequence[str], stays: Sequence["Stay"]) -> None:
     """A row of bars for each worker, and above them what their colours mean."""
     for lane, name in enumerate(names):
         y = plot.y(len(names) - lane - 0.5)
@@ -202,7 +205,9 @@ def predicted(target: Sequence[float], output: Sequence[float], of: str, unit: s
     return Picture(plot.title, plot.svg(), told)
 
 
-def _curve(plot: Plot, curve: Curve, colour: str, name: str) -> None:
+def _curve(plot: Plot, curve: "Curve", colour: str, name: str) -> None:
+    from quintain.notebook.curves import GRID
+
     xs = GRID.tolist()
     plot.band(xs, curve.low.tolist(), curve.high.tolist(), colour)
     plot.line(xs, curve.ys.tolist(), colour, name)
@@ -212,7 +217,7 @@ def _square(title: str, told: str, across: str, up: str) -> Plot:
     return Plot(title, told, Axis.share(across), Axis.share(up), width=440, height=420)
 
 
-def _areas(each: Sequence[tuple[str, Curve]]) -> str:
+def _areas(each: Sequence[tuple[str, "Curve"]]) -> str:
     """With their intervals."""
     return "; ".join(
         f"class {name}: {score(curve.area)} [{score(curve.area_low)}, {score(curve.area_high)}]"

@@ -40,7 +40,7 @@ pre { overflow-x: auto; background: var(--soft); padding: .7rem; font-size: .85r
 figure { margin: .8rem 0; overflow-x: auto } figcaption { font-weight: 600 }
 figure p { margin: .2rem 0; color: var(--dim); font-size: .9rem }
 .beside { display: flex; flex-wrap: wrap; gap: 1rem } .beside figure { flex: 1 1 20rem }
-svg { width: 100%; min-width: 22rem; height: auto; display: block;
+svg { max-width: 100%; min-width: 22rem; height: auto; display: block;
   font: 13px system-ui, sans-serif }
 .ink { fill: var(--ink) } .dim { fill: var(--dim) } .grid { stroke: var(--grid); fill: none }
 .axis { stroke: var(--axis); fill: none } .page { fill: var(--page) }

@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from quintain.page.mounting import mount
 from quintain.service import (
     errors,
     routes_driver,
@@ -64,6 +65,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
         if scouting is not None:
             scouting.close()
         keeper.close()
+        asides.close()
 
     app = FastAPI(
         title="Quintain", version=version("quintain"), lifespan=lifespan,
@@ -75,6 +77,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     # uploads before drivers, whose one route takes any name
     for module in (routes_sweeps, routes_watch, routes_uploads, routes_driver, routes_state):
         app.include_router(module.routes)
+    asides = mount(app, state)
     app.add_middleware(Counted, state=state)
     return app
 

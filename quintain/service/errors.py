@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -73,6 +73,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
+def status_of(error: QuintainError) -> int:
+    """The HTTP status of what a person can mend."""
+    return next(status for kind, status, _ in _STATUS if isinstance(error, kind))
+
+
 def answer(
     status: int, code: str, message: str, problems: Sequence[str] = (),
     headers: dict[str, str] | None = None,
@@ -104,7 +109,11 @@ def register(app: FastAPI) -> None:
         return answer(422, "bad_request", "the request is not as the API takes it", problems)
 
     @app.exception_handler(HTTPException)
-    def plain(_request: Request, error: HTTPException) -> JSONResponse:
+    def plain(request: Request, error: HTTPException) -> Response:
+        if "text/html" in request.headers.get("accept", "") and request.method == "GET":
+            from quintain.page.rendering import refused
+
+            return refused(request, error)  # somebody has mistyped an address
         code = _CODES.get(error.status_code, "refused")
         return answer(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
 

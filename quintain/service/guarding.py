@@ -23,6 +23,11 @@ class Caller:
     name: str
     role: Role
 
+    def must(self, role: Role) -> None:
+        """Refuse who has not at least this role."""
+        if ROLES.index(self.role) < ROLES.index(role):
+            raise RefusedError(403, "role", f"{self.name} may {self.role}, this takes {role}")
+
     def must_own(self, sweep: str, submission: Submission | None) -> None:
         """Refuse who changes another's sweep without being an admin."""
         owner = None if submission is None else submission.user
@@ -39,7 +44,7 @@ def caller(request: Request) -> Caller:
     """
     state = state_of(request)
     if not state.has_users():
-        _refuse_strangers(request, state.settings)
+        refuse_strangers(request, state.settings)
         return Caller(LOCAL, "admin")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -55,12 +60,16 @@ def caller(request: Request) -> Caller:
     return Caller(user.name, user.role)
 
 
-def _refuse_strangers(request: Request, settings: Settings) -> None:
-    """A browser on this machine also carries requests of pages from elsewhere; not to us."""
+def refuse_strangers(request: Request, settings: Settings, *, linked: bool = False) -> None:
+    """A browser on this machine also carries requests of pages from elsewhere; not to us.
+
+    ``linked``: a page that a link from elsewhere has opened is answered.
+    """
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     origin = request.headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    if not is_loopback(host) or foreign or request.headers.get("sec-fetch-site") == "cross-site":
+    elsewhere = request.headers.get("sec-fetch-site") == "cross-site" and not linked
+    if not is_loopback(host) or foreign or elsewhere:
         raise RefusedError(
             403, "not_local", f"without users only {settings.url} itself is answered: "
             "quintain users --add NAME --role admin makes the first one",
@@ -69,8 +78,7 @@ def _refuse_strangers(request: Request, settings: Settings) -> None:
 
 def _at_least(role: Role) -> Any:
     def check(found: Annotated[Caller, Depends(caller)]) -> Caller:
-        if ROLES.index(found.role) < ROLES.index(role):
-            raise RefusedError(403, "role", f"{found.name} may {found.role}, this takes {role}")
+        found.must(role)
         return found
 
     return Depends(check)

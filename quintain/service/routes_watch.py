@@ -72,11 +72,11 @@ def events(
     if last_event_id is not None and last_event_id.isdigit():
         after = min(int(last_event_id), 2**62)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    stream = _stream(state, request, sweep, after)
+    stream = news(state, request, sweep, after)
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-async def _stream(state: State, request: Request, sweep: str, after: int) -> AsyncIterator[str]:
+async def news(state: State, request: Request, sweep: str, after: int) -> AsyncIterator[str]:
     """News of a sweep; what cannot be read now is tried again."""
     silent = 0.0
     while not await request.is_disconnected():

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from quintain.service.errors import RefusedError
@@ -25,7 +25,7 @@ REST = 4.0
 
 @dataclass(slots=True)
 class _Kept:
-    """One sweep as it was read last."""
+    """One sweep as it was read last; whoever reads on holds its ``lock``."""
 
     fold: SweepFold
     header: Mapping[str, Any]
@@ -34,6 +34,7 @@ class _Kept:
     state: str = ""
     built_at: float = 0.0
     took_s: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def due(self, state: str) -> bool:
         """Whether it is time to look for news."""
@@ -51,6 +52,10 @@ class Shown:
 
     def view(self, sweep: str) -> SweepView:
         """A sweep as it stands; a large one that runs may be seen some seconds late."""
+        return self.seen(sweep)[0]
+
+    def seen(self, sweep: str) -> tuple[SweepView, int]:
+        """The same, and the number of the last entry in it."""
         found = self._records.sweep(sweep)
         with self._lock:
             kept = self._kept.get(sweep)
@@ -60,18 +65,18 @@ class Shown:
             self._kept.move_to_end(sweep)
             while len(self._kept) > HELD:
                 self._kept.popitem(last=False)
+        with kept.lock:
             if kept.view is not None and not kept.due(found.state):
-                return kept.view
-            return self._looked(kept, found)
+                return kept.view, kept.seq
+            return self._looked(kept, found), kept.seq
 
     def _looked(self, kept: _Kept, found: SweepRecord) -> SweepView:
         """The view with what has been recorded since."""
         began = time.monotonic()
-        new = self._records.entries_after(found.id, kept.seq)
-        for seq, entry in new:
+        before = kept.seq
+        for kept.seq, entry in self._records.told_after(found.id, before):
             kept.fold.read(entry)
-            kept.seq = seq
-        if new or kept.view is None or kept.state != found.state:
+        if kept.seq != before or kept.view is None or kept.state != found.state:
             kept.view = SweepView.of(
                 found.id, found.header, kept.fold, found.state, created=found.created,
                 records=self._records.url, place=self._records.place,

@@ -144,34 +144,42 @@ def records(own_records):
         yield opened
 
 
+@pytest.fixture(scope="module")
+def served():
+    """Starts services on stores for a module's tests; their queues do not move."""
+    with contextlib.ExitStack() as stack:
+        yield lambda records, **settings: _client_of_a_service(stack, records, settings)
+
+
 @pytest.fixture
 def client_of(records):
     """A client of a service with these settings, whose queue does not move."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: _client_of_a_service(stack, records, settings)
+
+
+@pytest.fixture
+def client(client_of):
+    return client_of()
+
+
+def _client_of_a_service(stack, records, settings):
+    """A service in a thread at a port of its own, until the stack is left."""
     import httpx  # only for who asks a service
     import uvicorn
 
     from quintain.service.app import create_app
     from quintain.service.settings import Settings
 
-    with contextlib.ExitStack() as stack:
-
-        def start(**settings):
-            port = stack.enter_context(socket.socket())
-            port.bind(("127.0.0.1", 0))
-            app = create_app(Settings(**settings), records)
-            server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [port]})
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(setattr, server, "should_exit", True)
-            while not server.started:
-                time.sleep(0.01)
-            url = f"http://127.0.0.1:{port.getsockname()[1]}"
-            return stack.enter_context(httpx.Client(base_url=url, timeout=30))
-
-        yield start
-
-
-@pytest.fixture
-def client(client_of):
-    return client_of()
+    port = stack.enter_context(socket.socket())
+    port.bind(("127.0.0.1", 0))
+    number = port.getsockname()[1]
+    app = create_app(Settings(records=records.url, port=number, **settings), records)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [port]})
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(setattr, server, "should_exit", True)
+    while not server.started:
+        time.sleep(0.01)
+    return stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{number}", timeout=60))

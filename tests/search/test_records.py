@@ -72,6 +72,27 @@ class RecordsContract:
         records.append(sweep, entries[1:])
         assert records.entries(sweep) == entries
 
+    def test_who_makes_a_view_is_spared_folds_that_an_end_tells_of(self, records, sweep):
+        """All other entries come, with their numbers; of some kinds alone where they are named."""
+        told = {"scores": {"f1": 0.5}, "folds": {"f1": [0.5]}, "reason": "half \ud800"}
+        entries = [
+            Entry("asked", 1.0, {"model": "m", "params": {}}, 0),
+            Entry("fold", 2.0, {"scores": {"f1": 0.5}}, 0, 0, -1, 0),
+            Entry("ended", 3.0, {"state": "completed", **told}, 0, 0),
+            Entry("fold", 4.0, {"scores": {"f1": 0.5}}, 1, 0, -1, 0),
+            Entry("ended", 5.0, {"state": "failed", "folds": {}}, 1, 0),
+            Entry("fold", 6.0, {"scores": {"f1": 0.5}}, 2, 0, -1, 0),
+        ]
+        records.append(sweep, entries)
+        found = records.told_after(sweep, 0)
+        assert [entry for _, entry in found] == [e for e in entries if e is not entries[1]]
+        numbered = dict(records.entries_after(sweep, 0))
+        assert all(numbered[seq] == entry for seq, entry in found)
+        assert records.told_after(sweep, found[-2][0]) == found[-1:]
+        assert [e.kind for _, e in records.told_after(sweep, 0, ("ended",))] == ["ended"] * 2
+        with pytest.raises(UnknownSweepError):
+            records.told_after("nobody", 0)
+
     def test_header_comes_back(self, records):
         """A header is what it was, NaN as null."""
         sweep = records.create("a", {"share": float("nan"), "classes": ("no", "yes")})

@@ -1,0 +1,1 @@
+"""The page that ``quintain serve`` shows to people: server-rendered, over the same records."""
