@@ -44,12 +44,13 @@ def init(data: str, target: str, output: Path | None, force: bool) -> None:
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Only validate the spec, and its data if it is there.")
 @click.option("--no-plan", is_flag=True, help="No pilot fits before a search of minutes or more.")
+@click.option("--fresh", is_flag=True, help="Run again what the records know already.")
 @runner_option
 @address_option
 @records_option
 @json_option
 def run(
-    spec: Path, check: bool, no_plan: bool, runner: str, address: str | None,
+    spec: Path, check: bool, no_plan: bool, fresh: bool, runner: str, address: str | None,
     records: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search: live progress, then the best trials with score and cost in one row."""
@@ -73,7 +74,7 @@ def run(
     with stdout_kept(as_json):
         result = sweeps.run(
             spec, runner=runner, address=address, records=records, plan=not no_plan,
-            watcher=progress(),
+            fresh=fresh, watcher=progress(),
         )  # fmt: skip
     finish(result, as_json)
 

@@ -62,13 +62,14 @@ def search(
     ``foresight``: of a new sweep that was planned; ``bounds``: what others have laid down.
     """
     from quintain.fresh import final_rules, fresh_partitions
+    from quintain.knowing import known_to
 
     spec, sweep_id = prepared.spec, lease.sweep
     bounds = bounds or Bounds()
     slots = slots_on(spec, machine, bounds.slots)
     entries = list(store.entries(sweep_id))
     fresh, warned = fresh_partitions(prepared, store, sweep_id)
-    _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
+    open_record(prepared, runner.name, store, lease, entries, slots, machine.cpus, warned)
     if foresight is not None:
         store.append(sweep_id, [Entry("plan", time.time(), foresight.to_json())], lease)
     before = read_view(store, sweep_id)
@@ -76,10 +77,13 @@ def search(
     foreseen_mb = {name: model.peak_mb for name, model in told.items()}
     rules = final_rules(prepared, fresh) if fresh else None
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
-    strategy = _strategy(prepared, store.header(sweep_id), entries, policy.opening)
+    header = store.header(sweep_id)
+    known = known_to(prepared, store, lease, header, entries)
+    replayed = () if known is None else known.replayed
+    strategy = _strategy(prepared, header, entries, policy.opening, replayed)
     sweep = Sweep(
         budgeted(policy, entries), strategy, entries, started_at=time.time(),
-        earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
+        earlier_s=max(0.0, before.wall_s - _outer_s(entries)), known=known,
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
     driver = Driver(sweep, store, sweep_id, lease, listeners, orders=bounds.orders)
@@ -99,17 +103,21 @@ def _outer_s(entries: Sequence[Entry]) -> float:
 
 
 def _strategy(
-    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], opening: int
-) -> Strategy:
-    """The spec's sampler; where the sweep continues another, that one's finalists come first."""
+    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], opening: int,
+    replayed: Sequence[Configuration],
+) -> Strategy:  # fmt: skip
+    """The spec's sampler; what an earlier sweep of the same spec has asked comes first.
+
+    Where the sweep continues another, that one's finalists do.
+    """
     search = prepared.spec.search
     # a deterministic sweep is replayed from its first trial on
     asked = 0 if search.deterministic else sum(entry.kind == "asked" for entry in entries)
+    first = [Configuration(each["model"], each["params"]) for each in header.get("first", ())]
     return make_strategy(
         search.sampler, prepared.space, direction=prepared.objective.direction,
         trials=search.trials, seed=search.seed, resumed=asked + header.get("asked_before", 0),
-        first=[Configuration(each["model"], each["params"]) for each in header.get("first", ())],
-        opening=opening,
+        first=first or replayed, because="refresh" if first else "replay", opening=opening,
     )  # fmt: skip
 
 
@@ -141,18 +149,19 @@ def asked_slots(spec: "Spec") -> int | None:
     return None if asked == "auto" else int(asked)
 
 
-def _open_record(
-    prepared: "Prepared", runner: Runner, store: Records, lease: Lease,
-    entries: Sequence[Entry], slots: int, cores: int, fresh_warned: Sequence[Warned],
+def open_record(
+    prepared: "Prepared", runner: str, store: Records, lease: Lease,
+    entries: Sequence[Entry], slots: int, cores: int, fresh_warned: Sequence[Warned] = (),
 ) -> None:  # fmt: skip
     """The first entries of a run: that it runs, and once, its baseline and warnings."""
     now = time.time()
     data = prepared.dataset
-    ended = sum(e.kind == "ended" and e.body["state"] in BUDGETED for e in entries)
+    ends = [entry.body for entry in entries if entry.kind == "ended"]
+    ended = sum(body["state"] in BUDGETED and not body.get("cached") for body in ends)
     before = store.header(lease.sweep).get("tried_before", 0)  # on the table before it grew
     tried = store.tried(data.table or data.fingerprint) + before
     state = {
-        "state": "running", "runner": runner.name, "max_concurrent": slots, "cores": cores,
+        "state": "running", "runner": runner, "max_concurrent": slots, "cores": cores,
         "tried_elsewhere": tried - ended,
     }  # fmt: skip
     opening = [Entry("state", now, state)]

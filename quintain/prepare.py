@@ -22,6 +22,7 @@ from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, natural_splitter
 from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, ScoreKind, Split, Warned
+from quintain.content import content_of
 from quintain.hardware import machine
 from quintain.locking import Division, divide
 from quintain.measures import Measures, measures
@@ -152,6 +153,7 @@ class Prepared:
             "machine": machine(),
             "budget": spec.search.trials,
             "seed": spec.search.seed,
+            "content": content_of(self),
             **self.division.header,
         }
 

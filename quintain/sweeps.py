@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
+from quintain.again import stands, told_again
 from quintain.driving import Bounds, Watcher, given_up_by_signals, search, slots_on
 from quintain.orders import orders_of, stops_of
 from quintain.places import Early, Place, begun_early
@@ -32,9 +33,10 @@ def run(
     records: str | None = None,
     progress: bool = True,
     plan: bool = True,
+    fresh: bool = False,
     watcher: Watcher | None = None,
 ) -> Result:
-    """Run one sweep to its end.
+    """Run one sweep to its end; what the store knows already is not run again.
 
     Args:
         spec: a TOML file, or the same as a dict.
@@ -44,6 +46,7 @@ def run(
         records: where to keep the record; default: QUINTAIN_RECORDS, else the user's data folder.
         progress: whether to show it, on standard error.
         plan: whether pilot fits say first how long it will take, where that is minutes.
+        fresh: whether to run what the store knows, too.
         watcher: shows progress in a way of its own.
 
     Raises:
@@ -56,9 +59,18 @@ def run(
         watcher = watcher or (default_watcher() if progress else None)
         with Records.open(records, create=False) as ledger:
             prepared = prepare(loaded, data, ledger)
+            known = None if fresh else stands(prepared, address, ledger)
+        if known is not None:
+            if early is not None:
+                early.abandon()
+            with Records.open(records) as store:
+                name = store.create(prepared.spec.name, known)
+                with store.acquire(name) as lease:
+                    return told_again(prepared, known["replays"], store, lease, watcher, data)
         place = placed(prepared, runner, address, early)
         with Records.open(records) as store:
-            return start(place, data, store, watcher=watcher, plan=plan)
+            further = {"fresh": True} if fresh else None
+            return start(place, data, store, watcher=watcher, plan=plan, further=further)
 
 
 def placed(
@@ -162,6 +174,8 @@ def resume(
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
         with store.acquire(sweep_id) as lease:
+            if "replays" in header:
+                return told_again(prepared, header["replays"], store, lease, watcher, data)
             return _sweep(prepared, place, None, store, lease, watcher, data, heard=heard)
 
 
@@ -188,6 +202,13 @@ def drive(
     header = store.header(lease.sweep)
     begun = "fingerprint" in header
     prepared = prepare(spec_of(header), None, store, header if begun else None)
+    known = header if "replays" in header else None
+    if not begun and not header.get("fresh"):
+        known = stands(prepared, address, store)
+        if known is not None:
+            store.settle(lease, {**header, **known})
+    if known is not None:
+        return told_again(prepared, known["replays"], store, lease, watcher, None)
     place = Place(prepared, runner, address, slots=slots)
     foresight = started = None
     with ExitStack() as stack:

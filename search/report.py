@@ -143,6 +143,8 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     state = Text(f"{view.state}{because}", STYLES.get(view.state, ""))
     yield _line("state", state + Text(f"  {', '.join(told) or 'no trials yet'}", "dim"))
     yield from (_line("constraint", Text(each, "yellow")) for each in constraint_lines(view))
+    for told_of in view.known.lines() if view.known is not None else ():
+        yield _line("known", told_of)
     best = view.best
     if best is None:
         what = "has completed with a score"

@@ -79,7 +79,8 @@ def trials_table(view: SweepView) -> Group:
     columns(table, "score", "wall s", "CPU s", "peak MB")
     table.add_column("model and parameters", overflow="fold", ratio=1)
     for trial in view.trials:
-        state = Text("cached" if trial.cached else trial.state, STYLES.get(trial.state, ""))
+        state = Text(trial.state, STYLES.get(trial.state, ""))
+        state += Text(", cached" if trial.cached else "", "dim")
         why = f"{trial.cause}: {trial.reason}\n" if trial.cause else ""
         why += f"infeasible: {trial.infeasible}\n" if trial.infeasible else ""
         table.add_row(

@@ -19,6 +19,7 @@ from search.records import Records
 from search.view_cost import Cost, cost_of
 from search.view_finals import FinalsView
 from search.view_fold import BaselineView, SweepFold
+from search.view_known import KnownView
 from search.view_plan import PlanView
 from search.view_race import RaceView
 from search.view_rows import COUNTED, TrialView, counts_of, ranked
@@ -56,6 +57,7 @@ class SweepView:
         refreshed: each time that rows came later, as `quintain refresh --json` told it.
         plan: what was foreseen before the first trial, beside what it took.
         race: who ended early, and whether rungs can be believed; None where nobody is raced.
+        known: what earlier sweeps knew of it; None where they knew nothing.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
     """
 
@@ -79,6 +81,7 @@ class SweepView:
     refreshed: tuple[Mapping[str, Any], ...] = ()
     plan: PlanView | None = None
     race: RaceView | None = None
+    known: KnownView | None = None
     reason: str = ""
     records: str = ""
     place: str = ""
@@ -120,7 +123,7 @@ class SweepView:
         """The sweep as the entries that ``fold`` has read tell it; it can read on afterwards."""
         direction = str(header.get("direction", "maximize"))
         trials, runs = fold.rows(), fold.runs.as_of_now()
-        ended = sum(trial.state in BUDGETED for trial in trials)
+        ended = sum(trial.state in BUDGETED and not trial.cached for trial in trials)
         by_number = {trial.trial: trial for trial in trials}
         finals = fold.finals.view(fold.metric, direction, by_number, ended + fold.tried_elsewhere)
         return cls(
@@ -146,6 +149,7 @@ class SweepView:
             refreshed=tuple(fold.refreshed),
             plan=fold.plan(trials, runs),
             race=fold.race.view(header.get("raced"), header.get("direction", "maximize")),
+            known=KnownView.of_trials(trials, finals.runs, header, fold.warm),
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -258,6 +262,7 @@ class SweepView:
             "resources": self.resources.to_json(),
             "plan": None if self.plan is None else self.plan.to_json(),
             "race": None if self.race is None else self.race.to_json(),
+            "known": None if self.known is None else self.known.to_json(),
             "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
             "records": self.records,

@@ -85,7 +85,7 @@ def _line(trial: TrialView, metric: str) -> tuple[str, ...]:
     if trial.infeasible:
         told += f"; breaks {trial.infeasible}"
     return (
-        str(trial.trial), "cached" if trial.cached else trial.state, score(trial.score),
+        str(trial.trial), trial.state + ", cached" * trial.cached, score(trial.score),
         _spread(trial.folds.get(metric, ())), number(trial.fit_s), number(trial.cpu_s),
         megabytes(trial.peak_mb), told,
     )  # fmt: skip

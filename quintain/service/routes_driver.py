@@ -50,7 +50,7 @@ Driver = Annotated[Submission, Depends(driver)]
 _PLAIN: dict[str, int | None] = {
     "select_entries": 0, "select_ids": None, "settle": 0, "beat": 0, "free": 0,
     "count_ended": None, "insert_holdout": None, "select_holdouts": None, "select_looks": None,
-    "insert_source": None, "select_source": None,
+    "insert_source": None, "select_source": None, "select_ends": None,
 }  # fmt: skip
 
 
