@@ -69,16 +69,18 @@ def serve(
 @click.option("--priority", type=click.IntRange(-100, 100), default=0, help="Higher goes first.")
 @click.option("--key", metavar="TEXT", help="Asked again under the same key, it is queued once.")
 @click.option("--follow", is_flag=True, help="Show its progress until it is over.")
+@click.option("--fresh", is_flag=True, help="Run again what the records know already.")
 @service_option
 @json_option
 def submit(
-    spec: Path, priority: int, key: str | None, follow: bool, service: str | None, as_json: bool
-) -> None:
+    spec: Path, priority: int, key: str | None, follow: bool, fresh: bool, service: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Queue a sweep; its id comes back at once."""
     from quintain.service.client import Client, spec_to_send
 
     with Client.at(service) as client:
-        told = client.submit(*spec_to_send(spec), priority=priority, key=key)
+        told = client.submit(*spec_to_send(spec), priority=priority, key=key, fresh=fresh)
         if as_json:
             click.echo(json.dumps({"sweep": told["sweep"], "state": told["state"]}))
         else:

@@ -23,6 +23,7 @@ from search.sweep import Sweep
 from search.view import SweepView, read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
+    from quintain.knowing import Knowledge
     from quintain.prepare import Prepared
     from search.spec import Spec
 
@@ -62,7 +63,7 @@ def search(
     ``foresight``: of a new sweep that was planned; ``bounds``: what others have laid down.
     """
     from quintain.fresh import final_rules, fresh_partitions
-    from quintain.knowing import known_to
+    from quintain.knowing import knowledge
 
     spec, sweep_id = prepared.spec, lease.sweep
     bounds = bounds or Bounds()
@@ -78,12 +79,11 @@ def search(
     rules = final_rules(prepared, fresh) if fresh else None
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
     header = store.header(sweep_id)
-    known = known_to(prepared, store, lease, header, entries)
-    replayed = () if known is None else known.replayed
-    strategy = _strategy(prepared, header, entries, policy.opening, replayed)
+    before_it = knowledge(prepared, store, lease, header, entries)
+    strategy = _strategy(prepared, header, entries, policy.opening, before_it)
     sweep = Sweep(
         budgeted(policy, entries), strategy, entries, started_at=time.time(),
-        earlier_s=max(0.0, before.wall_s - _outer_s(entries)), known=known,
+        earlier_s=max(0.0, before.wall_s - _outer_s(entries)), known=before_it.known,
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
     driver = Driver(sweep, store, sweep_id, lease, listeners, orders=bounds.orders)
@@ -104,7 +104,7 @@ def _outer_s(entries: Sequence[Entry]) -> float:
 
 def _strategy(
     prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], opening: int,
-    replayed: Sequence[Configuration],
+    known: "Knowledge",
 ) -> Strategy:  # fmt: skip
     """The spec's sampler; what an earlier sweep of the same spec has asked comes first.
 
@@ -117,7 +117,8 @@ def _strategy(
     return make_strategy(
         search.sampler, prepared.space, direction=prepared.objective.direction,
         trials=search.trials, seed=search.seed, resumed=asked + header.get("asked_before", 0),
-        first=first or replayed, because="refresh" if first else "replay", opening=opening,
+        first=first or known.replayed, because="refresh" if first else "replay", warm=known.warm,
+        opening=opening,
     )  # fmt: skip
 
 

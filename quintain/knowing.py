@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evaluators.trial_key import TrialKeys
 from evaluators.types import Configuration
 from quintain.content import limits_of
+from quintain.warm import warmth
 from search import bodies
 from search.driver import share
 from search.entries import Entry
@@ -15,6 +16,7 @@ from search.errors import RecordsError
 from search.known import Ending, Known, lasts
 from search.records import Lease, Records, SweepRecord
 from search.replay import retold
+from search.strategy import Told
 
 if TYPE_CHECKING:
     from quintain.prepare import Prepared
@@ -38,36 +40,57 @@ class _Sweep:
     other: bool = False
 
 
-def known_to(
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a search has before its first trial.
+
+    Attributes:
+        known: how its configurations ended in earlier sweeps; None where nothing is known.
+        warm: what the sampler is told besides.
+    """
+
+    known: Known | None = None
+    warm: tuple[Told, ...] = ()
+
+    @property
+    def replayed(self) -> tuple[Configuration, ...]:
+        """Configurations that come first, as an earlier sweep of the same spec has asked them."""
+        return () if self.known is None else self.known.replayed
+
+
+def knowledge(
     prepared: "Prepared", store: Records, lease: Lease, header: Mapping[str, Any],
     entries: Sequence[Entry],
-) -> Known | None:  # fmt: skip
-    """How this sweep's configurations ended in earlier ones; None where nothing is known.
+) -> Knowledge:  # fmt: skip
+    """What the store knows of this sweep's trials; recorded once, before the first of them.
 
     A sweep that goes on knows what it knew when it began, whatever the store has learnt since.
     """
     content = header.get("content")
-    if content is None or header.get("fresh"):
-        return None
     told = next((entry.body for entry in entries if entry.kind == "known"), None)
-    if told is None and any(entry.kind == "asked" for entry in entries):
-        return None
+    if content is None or (told is None and any(entry.kind == "asked" for entry in entries)):
+        return Knowledge()
     records = {each.id: each for each in store.sweeps()}
+    warm = warmth(prepared, store, header, None if told is None else told["warm_start"])
     if told is None:
-        sources = _sources(store, lease.sweep, content, records)
-        if not sources:
-            return None
+        fresh = bool(header.get("fresh"))
+        sources = [] if fresh else _sources(store, lease.sweep, content, records)
         replay = _replay_of(sources, content, header, records, prepared)
         body = {
             "sweeps": [{"sweep": each.id, "upto": each.last} for each in sources],
             "replay": None if replay is None else replay.id,
+            "warm_start": list(warm.noted),
         }
-        store.append(lease.sweep, [Entry("known", time.time(), body)], lease)
+        now = time.time()
+        noted = [Entry("known", now, body)] if sources or warm.noted else []
+        noted += [Entry("warning", now, asdict(each)) for each in warm.refused]
+        store.append(lease.sweep, noted, lease)
     else:
-        upto = {each["sweep"]: each["upto"] for each in told["sweeps"]}
-        sources = [_read(store, records[name], last, header) for name, last in upto.items()
-                   if name in records]  # fmt: skip
+        upto = {each["sweep"]: each["upto"] for each in told["sweeps"] if each["sweep"] in records}
+        sources = [_read(store, records[name], last, header) for name, last in upto.items()]
         replay = next((each for each in sources if each.id == told["replay"]), None)
+    if not sources:
+        return Knowledge(None, warm.told)
     keys = TrialKeys.read(content)
     ends: dict[str, Ending] = {}
     for source in sources:
@@ -76,9 +99,8 @@ def known_to(
             key = theirs.of(source.asked[number])
             if key not in ends or ends[key].worth < ending.worth:
                 ends[key] = ending
-    if replay is None:
-        return Known(keys.of, ends)
-    return Known(keys.of, ends, tuple(replay.asked.values()), replay.ends)
+    asked = () if replay is None else tuple(replay.asked.values())
+    return Knowledge(Known(keys.of, ends, asked, {} if replay is None else replay.ends), warm.told)
 
 
 def _sources(

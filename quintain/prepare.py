@@ -34,6 +34,7 @@ from quintain.part import (
     searched_part,
 )
 from quintain.tasks import grid_warnings, misplaced, seems_regression, settled
+from quintain.warm import refuse_unknown
 from search.errors import RecordsError, SpecError
 from search.opening import size_of
 from search.policy import FinalRules, Policy, StopRules
@@ -175,6 +176,8 @@ def prepare(
         grown_from: the table of the sweep that this one is to continue, see there too.
     """
     earlier = searched_before_hold_out(header)
+    if header is None:
+        refuse_unknown(spec, store)
     spec, recipes, whole, measured = _resolved(spec, data, earlier)
     division = divide(spec, whole, store, header, grown_from)
     division = replace(division, development=mapped(division.development))

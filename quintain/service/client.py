@@ -87,11 +87,13 @@ class Client:
         return str(self._json("GET", "/health")["version"])
 
     def submit(
-        self, spec: Mapping[str, Any], folder: str, *, priority: int = 0, key: str | None = None
-    ) -> dict[str, Any]:
+        self, spec: Mapping[str, Any], folder: str, *, priority: int = 0, key: str | None = None,
+        fresh: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
         """Queue a sweep: its id, its state, whether it is new."""
         headers = {} if key is None else {"Idempotency-Key": key}
-        asked = {"spec": spec, "folder": folder, "priority": priority}
+        asked: dict[str, Any] = {"spec": spec, "folder": folder, "priority": priority}
+        asked |= {"fresh": True} if fresh else {}  # a service of before knows no such key
         return self._json("POST", "/v1/sweeps", json=asked, headers=headers)
 
     def rows(self) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from quintain.service.shown import page_of
 from quintain.service.state import State, state_of
 from quintain.stopping import FINAL
 from quintain.stopping import stop as stop_sweep
+from quintain.warm import refuse_unknown
 from search.records import SweepRecord
 from search.submissions import Submission
 
@@ -33,6 +34,7 @@ class Asked(BaseModel):
     spec: Json = Field(description="the spec as JSON, as docs/spec.schema.json describes it")
     folder: str | None = Field(None, description="where its relative paths start, absolute")
     priority: int = Field(0, ge=-100, le=100, description="higher goes first")
+    fresh: bool = Field(False, description="run again what the records know already")
 
 
 class Budgets(BaseModel):
@@ -60,9 +62,12 @@ def create(
     """Queue a sweep; under the same Idempotency-Key it is queued once, and 200 the next times."""
     state = state_of(request)
     spec, header = admitted(asked.spec, asked.folder, state.settings.data_roots)
+    refuse_unknown(spec, state.records)
+    header |= {"fresh": True} if asked.fresh else {}
+    told = asked.model_dump(exclude=None if asked.fresh else {"fresh"})
     sweep, new = state.records.submissions.submit(
         spec.name, header, caller.name, priority=asked.priority, key=idempotency_key,
-        digest=digest_of(asked.model_dump()),
+        digest=digest_of(told),
     )  # fmt: skip
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/sweeps/{sweep}"
