@@ -81,6 +81,8 @@ def submit(
 
     with Client.at(service) as client:
         told = client.submit(*spec_to_send(spec), priority=priority, key=key, fresh=fresh)
+        for each in told.get("warnings", ()):
+            click.echo(f"warning {each['code']}: {each['message']}", err=True)
         if as_json:
             click.echo(json.dumps({"sweep": told["sweep"], "state": told["state"]}))
         else:

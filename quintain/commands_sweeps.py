@@ -135,15 +135,21 @@ def list_(records: str | None, service: str | None, as_json: bool) -> None:
         console().print(table(found))
 
 
-@click.command(cls=Example, example="quintain show adult-income-7 --json")
+@click.command(cls=Example, example="quintain show adult-income-7 --trial 12")
 @click.argument("sweep")
+@click.option("--trial", type=int, metavar="N", help="One trial: its attempts, costs, traceback.")
 @records_option
 @service_option
 @json_option
-def show(sweep: str, records: str | None, service: str | None, as_json: bool) -> None:
-    """One sweep: how it stands, its best trial, what it cost."""
+def show(
+    sweep: str, trial: int | None, records: str | None, service: str | None, as_json: bool
+) -> None:
+    """One sweep: how it stands, its best trial, what it cost; or one trial of it in full."""
     from quintain.desk import desk
 
+    if trial is not None:
+        _show_trial(sweep, trial, records, service, as_json)
+        return
     with desk(records, service) as at:
         view = at.view(sweep)
     if as_json:
@@ -152,6 +158,24 @@ def show(sweep: str, records: str | None, service: str | None, as_json: bool) ->
     from search.report import summary
 
     console().print(summary(view))
+
+
+def _show_trial(
+    sweep: str, number: int, records: str | None, service: str | None, as_json: bool
+) -> None:
+    from quintain.desk import desk
+    from quintain.listing import trial_of
+    from search.view_trial import attempts, trial_json
+
+    with desk(records, service) as at:
+        view, entries = at.record(sweep)
+    trial, tried = trial_of(view, number), attempts(entries, number, view.metric)
+    if as_json:
+        click.echo(json.dumps(trial_json(trial, tried)))
+        return
+    from search.report_trial import trial_report
+
+    console().print(trial_report(view, trial, tried))
 
 
 @click.command(cls=Example, example="quintain trials adult-income-7 --json")

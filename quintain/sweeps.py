@@ -55,11 +55,13 @@ def run(
     loaded = read_spec(_with_source(spec, data))
     with begun_early(loaded, data, runner, address) as early:
         from quintain.prepare import prepare
+        from quintain.roads import warned_of_roads
 
         watcher = watcher or (default_watcher() if progress else None)
         with Records.open(records, create=False) as ledger:
             prepared = prepare(loaded, data, ledger)
             known = None if fresh else stands(prepared, address, ledger)
+            prepared = prepared if known else warned_of_roads(prepared, ledger)
         if known is not None:
             if early is not None:
                 early.abandon()
@@ -216,8 +218,10 @@ def drive(
             must_be_the_same(lease.sweep, header, prepared)
         else:
             from quintain.least_memory import refuse_too_little
+            from quintain.roads import warned_of_roads
 
             refuse_too_little(prepared, place.name)
+            prepared = place.prepared = warned_of_roads(prepared, store)
             if not prepared.spec.evaluate.nested:
                 started = stack.enter_context(place())
                 most = slots_on(prepared.spec, started[1], slots)

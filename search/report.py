@@ -267,7 +267,7 @@ def _next(view: SweepView) -> Group:
         steps.append((f"quintain show {view.id} --json", "the same for a program"))
     if view.failures:
         first = view.failures[0].trials[0]
-        steps.append((f"quintain trials {view.id} --traceback {first}", "why that one failed"))
+        steps.append((f"quintain show {view.id} --trial {first}", "why that one failed, in full"))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(style="dim", overflow="fold")

@@ -225,7 +225,8 @@ def failures_table(view: SweepView) -> Group | None:
             str(len(group.trials)), Text(group.cause), Text(group.reason), f"{which}{more}"
         )
     failed = view.counts["failed"]
-    return titled(f"{failed} trial{'s' * (failed != 1)} failed", table)
+    roads = "\n".join(str(road) for road in view.failed_roads)
+    return titled(f"{failed} trial{'s' * (failed != 1)} failed", table, roads)
 
 
 def said_table(view: SweepView) -> Group | None:

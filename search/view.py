@@ -5,6 +5,7 @@ entry.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from search import bodies
 from search.bodies import Json
 from search.choice import alike
 from search.entries import BUDGETED, Entry, SweepState
+from search.failed_roads import Road, failed_roads
 from search.front import front
 from search.records import Records
 from search.view_cost import Cost, cost_of
@@ -26,6 +28,8 @@ from search.view_rows import COUNTED, TrialView, counts_of, ranked
 
 #: What is told of a refresh beside the rest; all of it is in the record.
 REFRESHED = ("when", "new_rows", "verdict", "fresh", "next")
+#: What two reasons may differ in and be one.
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 #: What is told of each trial on the front of score against cost.
 FRONT = ("trial", "score", "fit_s", "predict_ms_per_1k", "peak_mb")
 
@@ -212,14 +216,25 @@ class SweepView:
 
     @property
     def failures(self) -> list[FailureGroup]:
-        """Failed trials by cause and reason, the most frequent first."""
-        groups: dict[tuple[str, str], list[int]] = {}
+        """Failed trials by cause and reason, the most frequent first.
+
+        Reasons that differ in their numbers only are one; the first trial's is told.
+        """
+        groups: dict[tuple[str, str], list[TrialView]] = {}
         for trial in self.trials:
             if trial.state == "failed":
-                key = (trial.cause or "unknown", trial.reason or "")
-                groups.setdefault(key, []).append(trial.trial)
-        found = [FailureGroup(*key, tuple(numbers)) for key, numbers in groups.items()]
+                key = (trial.cause or "unknown", _NUMBER.sub("#", trial.reason or ""))
+                groups.setdefault(key, []).append(trial)
+        found = [
+            FailureGroup(cause, own[0].reason or "", tuple(each.trial for each in own))
+            for (cause, _), own in groups.items()
+        ]
         return sorted(found, key=lambda group: -len(group.trials))
+
+    @property
+    def failed_roads(self) -> list[Road]:
+        """What failures have in common, where that is clearly more than chance."""
+        return failed_roads(self.trials)
 
     @property
     def said_by_fits(self) -> dict[str, tuple[int, ...]]:
@@ -263,6 +278,11 @@ class SweepView:
             "plan": None if self.plan is None else self.plan.to_json(),
             "race": None if self.race is None else self.race.to_json(),
             "known": None if self.known is None else self.known.to_json(),
+            "failures": [
+                {"cause": each.cause, "reason": each.reason, "trials": each.trials}
+                for each in self.failures
+            ],
+            "failed_roads": [road.to_json() for road in self.failed_roads],
             "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
             "records": self.records,

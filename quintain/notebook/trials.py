@@ -112,6 +112,8 @@ def failures(view: SweepView) -> Iterator[Block]:
     failed = view.counts["failed"]
     if not failed:
         yield Text("No trial failed.")
+    for road in view.failed_roads:
+        yield Text(str(road))
     for group in view.failures:
         own = [by_number[number] for number in group.trials]
         named = ", ".join(str(number) for number in group.trials[:NAMED])

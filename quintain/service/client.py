@@ -110,6 +110,10 @@ class Client:
 
     def view(self, sweep: str) -> SweepView:
         """One sweep, folded here from what it has recorded."""
+        return self.record(sweep)[0]
+
+    def record(self, sweep: str) -> tuple[SweepView, list[Entry]]:
+        """The same with its entries."""
         entries: list[Entry] = []
         after = 0
         while True:
@@ -120,10 +124,11 @@ class Client:
                 for e in told["entries"]
             ]  # fmt: skip
             if told["next"] is None:
-                return SweepView.build(
+                view = SweepView.build(
                     told["sweep"], told["header"], entries, told["state"],
                     created=told["created"], records=told["records"], place=told["place"],
                 )  # fmt: skip
+                return view, entries
             sweep, after = told["sweep"], told["next"]
 
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:

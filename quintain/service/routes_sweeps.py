@@ -2,12 +2,14 @@
 
 import glob
 import shutil
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from quintain.listing import row
+from quintain.roads import near_roads
 from quintain.service.errors import RESPONSES, RefusedError
 from quintain.service.guarding import Caller, Reader, Submitter
 from quintain.service.intake import admitted, digest_of
@@ -72,7 +74,10 @@ def create(
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/sweeps/{sweep}"
     state.keeper.nudge()
-    return {"sweep": sweep, "state": state.records.state(sweep), "new": new}
+    warnings = [asdict(each) for each in near_roads(spec, state.records)]
+    return {
+        "sweep": sweep, "state": state.records.state(sweep), "new": new, "warnings": warnings,
+    }  # fmt: skip
 
 
 @routes.get("/sweeps")
