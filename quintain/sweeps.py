@@ -172,12 +172,13 @@ def resume(
         spec = spec_of(header)
         prepared = prepare(spec, data, store, header)
         must_be_the_same(sweep_id, header, prepared)
+        if "replays" in header:
+            with store.acquire(sweep_id) as lease:
+                return told_again(prepared, header["replays"], store, lease, watcher, data)
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
         with store.acquire(sweep_id) as lease:
-            if "replays" in header:
-                return told_again(prepared, header["replays"], store, lease, watcher, data)
             return _sweep(prepared, place, None, store, lease, watcher, data, heard=heard)
 
 

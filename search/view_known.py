@@ -51,9 +51,10 @@ class KnownView:
         told = []
         saved = f"{self.saved_cpu_s:,.1f} CPU seconds"
         if self.replays is not None:
+            runs = f"{self.finalists} run{'s' * (self.finalists != 1)} of finalists"
             told.append(
-                f"0 fits: {self.replays} was this very sweep; its {self.trials} trials and "
-                f"{self.finalists} runs of finalists took {saved} then (--fresh runs them again)"
+                f"0 fits: {self.replays} was this very sweep; its {self.trials} trials and {runs} "
+                f"took {saved} then (--fresh runs them again)"
             )
         elif self.trials:
             some = [f"{name} ({count})" for name, count in self.sweeps.items()]
