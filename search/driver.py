@@ -4,10 +4,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from evaluators.types import Warned
 from search.entries import Entry
 from search.errors import LeaseError, RecordsError
 from search.events import BudgetsSet, Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
@@ -226,5 +227,5 @@ def _unshared(entry: Entry, sweep: str) -> Entry:
         f"trial {entry.trial} is known from {sweep}, whose out-of-fold outputs are not to be had "
         "here: what is computed from the outputs of all trials, as BBC-CV, is left out"
     )
-    body = {"code": "known_without_outputs", "message": message, "figure": float(entry.trial)}
-    return Entry("warning", entry.time, body)
+    warned = Warned("known_without_outputs", message, float(entry.trial))
+    return Entry("warning", entry.time, asdict(warned))
