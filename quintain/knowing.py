@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluators.trial_key import TrialKeys
@@ -183,8 +184,9 @@ def tell_again(store: Records, lease: Lease, source: str) -> None:
     made = retold(source, entries, time.time())
     gone = set()
     for name in made.files:
+        file = Path(name).name  # a record may have come over a network: no path is followed
         try:
-            share(store.folder / source / name, store.folder / lease.sweep / name)
+            share(store.folder / source / file, store.folder / lease.sweep / file)
         except OSError:
             gone.add(name)
     kept = [each if each.body.get("oof") not in gone else _without(each) for each in made.entries]

@@ -183,7 +183,7 @@ class Driver:
         """
         mine = _oof_name(entry)
         try:
-            share(self._records.folder / sweep / name, self._oof_folder / mine)
+            share(self._records.folder / sweep / Path(name).name, self._oof_folder / mine)
         except OSError:
             warned = [] if self._unshared else [_unshared(entry, sweep)]
             self._unshared = True

@@ -8,7 +8,9 @@ import pytest
 
 import quintain
 from evaluators.crossval import Evaluator
+from evaluators.metrics import resolve
 from quintain import sweeps
+from quintain.notebook.evidence import gathered
 from quintain.prepare import prepare
 from search.errors import SpecError
 from search.records import Records
@@ -108,6 +110,18 @@ def test_a_replay_of_a_replay_names_the_sweep_that_paid_and_outlives_it(store, f
     with Records.open(store, create=False) as records:
         ended = [e for e in records.entries("small-3") if e.kind == "ended"]
         assert all((records.folder / "small-3" / e.body["oof"]).is_file() for e in ended)
+
+
+def test_the_page_of_a_replay_reads_the_outputs_of_the_estimate_again(store):
+    """They lie beside it, and belong to the fresh folds of the sweep that it tells again."""
+    again = run(store)
+    with Records.open(store, create=False) as records:
+        entries = records.entries("small-2")
+        found = gathered(again.view, entries, (), records, table())
+    assert found.missing == ""
+    assert found.of == "fresh folds, which chose nothing"
+    scored = found.outputs.score(resolve("roc_auc", binary=True))
+    assert scored == pytest.approx(again.view.finals.estimate.score, abs=2e-4)
 
 
 def test_a_larger_budget_runs_what_is_new_and_estimates_on_folds_nobody_has_seen(store, fits):
