@@ -82,10 +82,11 @@ def serve(
 @click.option("--key", metavar="TEXT", help="Asked again under the same key, it is queued once.")
 @click.option("--upload-data", is_flag=True, help="Send the table along: only this machine has it.")
 @click.option("--follow", is_flag=True, help="Show its progress until it is over.")
+@click.option("--fresh", is_flag=True, help="Run again what the records know already.")
 @service_option
 @json_option
 def submit(
-    spec: Path, priority: int, key: str | None, upload_data: bool, follow: bool,
+    spec: Path, priority: int, key: str | None, upload_data: bool, follow: bool, fresh: bool,
     service: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Queue a sweep; its id comes back at once."""
@@ -94,7 +95,9 @@ def submit(
 
     read = read_spec(spec)
     with Client.at(service) as client:
-        told = client.submit(read, upload_data=upload_data, priority=priority, key=key)
+        told = client.submit(read, upload_data=upload_data, priority=priority, key=key, fresh=fresh)
+        for each in told.get("warnings", ()):
+            click.echo(f"warning {each['code']}: {each['message']}", err=True)
         if as_json:
             click.echo(json.dumps({"sweep": told["sweep"], "state": told["state"]}))
         else:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from search.view import SweepView
 
 if TYPE_CHECKING:  # what a service answers needs no store
+    from search.entries import Entry
     from search.records import Records
 
 
@@ -23,6 +24,9 @@ class Desk(Protocol):
 
     def view(self, sweep: str) -> SweepView:
         """One sweep as it stands."""
+
+    def record(self, sweep: str) -> "tuple[SweepView, list[Entry]]":
+        """One sweep as it stands, and its entries."""
 
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:
         """Stop it; its id and state."""
@@ -66,6 +70,11 @@ class StoreDesk:
         from search.view import read_view
 
         return read_view(self._store, self._store.resolve(sweep))
+
+    def record(self, sweep: str) -> "tuple[SweepView, list[Entry]]":
+        """One sweep as it stands, and its entries."""
+        view = self.view(sweep)
+        return view, self._store.entries(view.id)
 
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:
         """Order the driver of a sweep, whoever started it, to stop it."""

@@ -23,6 +23,7 @@ from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, natural_splitter
 from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, ScoreKind, Split, Warned
+from quintain.content import content_of
 from quintain.hardware import machine
 from quintain.locking import Division, divide
 from quintain.measures import Measures, measures
@@ -34,6 +35,7 @@ from quintain.part import (
     searched_part,
 )
 from quintain.tasks import grid_warnings, misplaced, seems_regression, settled
+from quintain.warm import refuse_unknown
 from search.errors import RecordsError, SpecError
 from search.opening import size_of
 from search.policy import FinalRules, Policy, StopRules
@@ -154,6 +156,7 @@ class Prepared:
             "machine": machine(),
             "budget": spec.search.trials,
             "seed": spec.search.seed,
+            "content": content_of(self),
             **self.division.header,
         }
 
@@ -175,6 +178,8 @@ def prepare(
         grown_from: the table of the sweep that this one is to continue, see there too.
     """
     earlier = searched_before_hold_out(header)
+    if header is None:
+        refuse_unknown(spec, store)
     own = own_code(spec.code.include, spec.folder)  # before anything of it is named
     spec, recipes, whole, measured = _resolved(spec, data, earlier)
     division = divide(spec, whole, store, header, grown_from)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
+from quintain.again import stands, told_again
 from quintain.driving import Bounds, Watcher, given_up_by_signals, search, slots_on
 from quintain.orders import orders_of, stops_of
 from quintain.places import Early, Place, begun_early
@@ -34,10 +35,11 @@ def run(
     records: str | None = None,
     progress: bool = True,
     plan: bool = True,
+    fresh: bool = False,
     watcher: Watcher | None = None,
     callbacks: Sequence["Callback"] = (),
 ) -> Result:
-    """Run one sweep to its end.
+    """Run one sweep to its end; what the store knows already is not run again.
 
     Args:
         spec: a TOML file, or the same as a dict.
@@ -47,6 +49,7 @@ def run(
         records: where to keep the record; default: QUINTAIN_RECORDS, else the user's data folder.
         progress: whether to show it, on standard error.
         plan: whether pilot fits say first how long it will take, where that is minutes.
+        fresh: whether to run what the store knows, too.
         watcher: shows progress in a way of its own.
         callbacks: each is called with the sweep's id and every trial that has ended
             (``quintain.callbacks``); what one raises is told and ends nothing.
@@ -57,14 +60,25 @@ def run(
     loaded = read_spec(_with_source(spec, data))
     with begun_early(loaded, data, runner, address) as early:
         from quintain.prepare import prepare
+        from quintain.roads import warned_of_roads
 
         watcher = watcher or (default_watcher() if progress else None)
         with Records.open(records, create=False) as ledger:
             prepared = prepare(loaded, data, ledger)
+            known = None if fresh else stands(prepared, address, ledger)
+            prepared = prepared if known else warned_of_roads(prepared, ledger)
+        if known is not None:
+            if early is not None:
+                early.abandon()
+            with Records.open(records) as store:
+                name = store.create(prepared.spec.name, known)
+                with store.acquire(name) as lease:
+                    return told_again(prepared, known["replays"], store, lease, watcher, data)
         place = placed(prepared, runner, address, early)
         with Records.open(records) as store:
             watcher = telling(callbacks, store, watcher)
-            return start(place, data, store, watcher=watcher, plan=plan)
+            further = {"fresh": True} if fresh else None
+            return start(place, data, store, watcher=watcher, plan=plan, further=further)
 
 
 def telling(
@@ -178,6 +192,9 @@ def resume(
         spec = spec_of(header)
         prepared = prepare(spec, data, store, header)
         must_be_the_same(sweep_id, header, prepared)
+        if "replays" in header:
+            with store.acquire(sweep_id) as lease:
+                return told_again(prepared, header["replays"], store, lease, watcher, data)
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
@@ -212,6 +229,13 @@ def drive(
     begun = "fingerprint" in header
     spec = spec_of({**header, "folder": str(folder)} if folder else header)
     prepared = prepare(spec, None, store, header if begun else None)
+    known = header if "replays" in header else None
+    if not begun and not header.get("fresh"):
+        known = stands(prepared, address, store)
+        if known is not None:
+            store.settle(lease, {**header, **known})
+    if known is not None:
+        return told_again(prepared, known["replays"], store, lease, watcher, None)
     place = Place(prepared, runner, address, slots=slots, share=share)
     foresight = started = None
     with ExitStack() as stack:
@@ -219,8 +243,10 @@ def drive(
             must_be_the_same(lease.sweep, header, prepared)
         else:
             from quintain.least_memory import refuse_too_little
+            from quintain.roads import warned_of_roads
 
             refuse_too_little(prepared, place.name)
+            prepared = place.prepared = warned_of_roads(prepared, store)
             if not prepared.spec.evaluate.nested:
                 started = stack.enter_context(place())
                 most = slots_on(prepared.spec, started[1], slots, share)

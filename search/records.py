@@ -189,6 +189,14 @@ class Records:
             for number, kind, time, body, *place in self._store.select_told(sweep, seq, kinds)
         ]
 
+    def ends(self, sweep: str, upto: int = 2**62) -> list[tuple[int, str, int, int, str]]:
+        """What a sweep asked, how it ended and its budgets, up to an entry, in order.
+
+        Each is (number of the entry, kind, trial, rung, body as stored). Nothing of a sweep that
+        is not there.
+        """
+        return [(*row,) for row in self._store.select_ends(sweep, upto)]
+
     def settle(self, lease: Lease, header: Mapping[str, Any]) -> None:
         """Replace the header that a sweep was queued with, before its first entry.
 

@@ -145,6 +145,8 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     state = Text(f"{view.state}{because}", STYLES.get(view.state, ""))
     yield _line("state", state + Text(f"  {', '.join(told) or 'no trials yet'}", "dim"))
     yield from (_line("constraint", Text(each, "yellow")) for each in constraint_lines(view))
+    for told_of in view.known.lines() if view.known is not None else ():
+        yield _line("known", told_of)
     best = view.best
     if best is None:
         what = "has completed with a score"
@@ -278,7 +280,7 @@ def _next(view: SweepView) -> Group:
         steps.append((f"quintain show {view.id} --json", "the same for a program"))
     if view.failures:
         first = view.failures[0].trials[0]
-        steps.append((f"quintain trials {view.id} --traceback {first}", "why that one failed"))
+        steps.append((f"quintain show {view.id} --trial {first}", "why that one failed, in full"))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(style="dim", overflow="fold")

@@ -146,8 +146,8 @@ class Search(Section):
     pruner: Pruner = Field(default="auto", description="who ends losing trials early")
     stop_when: StopWhen = Field(default=StopWhen(), description="reasons to end early")
     constraints: Constraints = Field(default=Constraints(), description="what the winner may cost")
-    warm_start: Annotated[tuple[Text, ...], only([])] = Field(
-        default=(), description="sweeps to learn from (not built yet)"
+    warm_start: Annotated[tuple[Text, ...], Field(max_length=5)] = Field(
+        default=(), description="ids of up to 5 sweeps that the sampler learns from"
     )
     seed: Seed = Field(default=0, description="of the sampler and the models")
     deterministic: Flag = Field(default=False, description="counts in place of measured seconds")

@@ -139,6 +139,17 @@ class Store:
             self._check_sweep(connection, sweep)
             return [tuple(row) for row in connection.execute(query.order_by(_C.seq))]
 
+    def select_ends(self, sweep: str, upto: int) -> list[tuple[int, str, int, int, str]]:
+        """(seq, kind, trial, rung, body) of what was asked, ends and budgets, to an entry."""
+        known, kinds = entries.c, ("asked", "ended", "budgets")
+        query = (
+            sa.select(known.seq, known.kind, known.trial, known.rung, known.body)
+            .where(known.sweep == sweep, known.seq <= upto, known.kind.in_(kinds))
+            .order_by(known.seq)
+        )
+        with self._database.reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
     def select_sweeps(self, sweep: str | None = None) -> list[tuple[sa.Row[Any], Holder | None]]:
         """Each sweep, or one, newest first: its row and its holder, if that one is alive.
 
@@ -230,6 +241,8 @@ class Store:
             sa.select(entries.c.sweep, entries.c.trial)
             .join(sweeps)
             .where(_on(data), entries.c.kind == "ended", sa.or_(*ends))
+            # one that is known from another sweep was counted there
+            .where(~entries.c.body.contains('"cached":{', autoescape=True))
             .distinct()
         )
         with self._database.reading() as connection:

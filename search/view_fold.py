@@ -1,7 +1,7 @@
 """What the entries of a sweep have said so far; it reads one after another, as they come."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,7 @@ class SweepFold:
     race: RaceFold = field(default_factory=RaceFold)
     tried_elsewhere: int = 0
     foreseen: Foresight | None = None
+    warm: Sequence[Mapping[str, Any]] = ()
     _rows: dict[int, TrialView] = field(default_factory=dict)
 
     @classmethod
@@ -83,6 +84,8 @@ class SweepFold:
                 self.refreshed.append(body)
             case "varied":
                 self.varied.append(body)
+            case "known":
+                self.warm = body.get("warm_start", ())
             case "plan":
                 self.foreseen = Foresight.read(body)
             case "state":

@@ -78,14 +78,16 @@ class Client:
         return str(self._json("GET", "/health")["version"])
 
     def submit(
-        self, spec: "Spec", *, upload_data: bool = False, priority: int = 0, key: str | None = None
-    ) -> dict[str, Any]:
+        self, spec: "Spec", *, upload_data: bool = False, priority: int = 0, key: str | None = None,
+        fresh: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
         """Queue a sweep: its id, its state, whether it is new.
 
         Own modules go along with it, and with ``upload_data`` the table too.
         """
         headers = {} if key is None else {"Idempotency-Key": key}
         asked = {"spec": spec.to_json(), "folder": str(spec.folder.resolve()), "priority": priority}
+        asked |= {"fresh": True} if fresh else {}  # a service of before knows no such key
         from quintain.service.bundle import bundle
 
         along = bundle(spec, upload_data)
@@ -127,6 +129,10 @@ class Client:
 
     def view(self, sweep: str) -> SweepView:
         """One sweep, folded here from what it has recorded."""
+        return self.record(sweep)[0]
+
+    def record(self, sweep: str) -> tuple[SweepView, list[Entry]]:
+        """The same with its entries."""
         entries: list[Entry] = []
         after = 0
         while True:
@@ -137,10 +143,11 @@ class Client:
                 for e in told["entries"]
             ]  # fmt: skip
             if told["next"] is None:
-                return SweepView.build(
+                view = SweepView.build(
                     told["sweep"], told["header"], entries, told["state"],
                     created=told["created"], records=told["records"], place=told["place"],
                 )  # fmt: skip
+                return view, entries
             sweep, after = told["sweep"], told["next"]
 
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """REST: sweeps, from the queue to their end."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from quintain.listing import row
+from quintain.roads import near_roads
 from quintain.service.errors import RESPONSES, RefusedError
 from quintain.service.guarding import Caller, Reader, Submitter
 from quintain.service.intake import admitted, digest_of
@@ -15,6 +17,7 @@ from quintain.stopping import FINAL
 from quintain.stopping import stop as stop_sweep
 from quintain.upkeep import delete as take_out
 from quintain.upkeep import extend, use_by_user
+from quintain.warm import refuse_unknown
 from search.records import SweepRecord
 from search.submissions import Submission
 
@@ -36,6 +39,7 @@ class Asked(BaseModel):
         {}, description="files that were sent along, each with its SHA-256; paths start there"
     )
     priority: int = Field(0, ge=-100, le=100, description="higher goes first")
+    fresh: bool = Field(False, description="run again what the records know already")
 
 
 class Budgets(BaseModel):
@@ -63,14 +67,19 @@ def create(
     """Queue a sweep; under the same Idempotency-Key it is queued once, and 200 the next times."""
     state = state_of(request)
     spec, header = admitted(asked.spec, asked.folder, state.ground, asked.files, state.uploads)
+    refuse_unknown(spec, state.records)
+    header |= {"fresh": True} if asked.fresh else {}
+    told = asked.model_dump(exclude=None if asked.fresh else {"fresh"})
     sweep, new = state.records.submissions.submit(
         spec.name, header, caller.name, priority=asked.priority, key=idempotency_key,
-        digest=digest_of(asked.model_dump()),
+        digest=digest_of(told),
     )  # fmt: skip
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/sweeps/{sweep}"
     state.keeper.nudge()
-    return {"sweep": sweep, "state": "queued" if new else state.records.state(sweep), "new": new}
+    warnings = [asdict(each) for each in near_roads(spec, state.records)]
+    now = "queued" if new else state.records.state(sweep)
+    return {"sweep": sweep, "state": now, "new": new, "warnings": warnings}
 
 
 @routes.get("/sweeps")
