@@ -14,10 +14,12 @@ from search.space import Parameter, endless, misfits
 from search.spec_problems import BROKEN, Place
 from search.spec_space import Entry, Written, block_parameters, settled
 from search.spec_values import class_weight, is_reference, is_scalar
-from search.strategy import LEARNING
 from search.wording import listed, shown
 
 Problem = tuple[Place, str]
+
+#: Samplers that learn from what they are told.
+LEARNING = ("tpe",)
 
 _ROLES = ("group_column", "time_column", "weight_column")
 

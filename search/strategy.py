@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Verdict = Literal["completed", "pruned", "failed", "infeasible", "cancelled"]
 
 SAMPLERS = ("tpe", "random", "grid", "sobol")
-#: Those that learn from what they are told.
-LEARNING = ("tpe",)
 
 
 @dataclass(frozen=True, slots=True)
