@@ -43,7 +43,7 @@ def look(sweep: str, why: str, data: Any = None, *, records: str | None = None) 
         QuintainError: no reason, no hold-out, no winner, no look left, or the data has changed.
     """
     from quintain.prepare import prepare, spec_of
-    from quintain.sweeps import must_be_the_same
+    from quintain.sameness import must_be_the_same
 
     why = " ".join(why.split())
     if not why:

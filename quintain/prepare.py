@@ -16,14 +16,14 @@ from evaluators.data import load
 from evaluators.errors import QuintainError
 from evaluators.mapped import mapped
 from evaluators.metrics import Metric
-from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
+from evaluators.models import ModelRecipe, check_params, make_recipe
 from evaluators.own_code import own_code
-from evaluators.resampling import Resampling, weightless
-from evaluators.scoring import check_output
+from evaluators.resampling import Resampling
 from evaluators.splits import SplitPlan, natural_splitter
 from evaluators.suspicion import suspicions
-from evaluators.types import Dataset, ScoreKind, Split, Warned
+from evaluators.types import Dataset, Split, Warned
 from quintain.content import content_of
+from quintain.fitting import check_outputs, check_weights
 from quintain.hardware import machine
 from quintain.locking import Division, divide
 from quintain.measures import Measures, measures
@@ -41,7 +41,7 @@ from search.opening import size_of
 from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
 from search.room import Node
-from search.space import Choice, Space
+from search.space import Space
 from search.spec import Spec, folds_key, read_spec, space_of
 
 
@@ -185,8 +185,8 @@ def prepare(
     division = divide(spec, whole, store, header, grown_from)
     division = replace(division, development=mapped(division.development))
     dataset = division.development
-    _check_weights(spec, recipes, dataset)
-    _check_outputs(measured, recipes, dataset)
+    check_weights(spec, recipes, dataset)
+    check_outputs(measured, recipes, dataset)
     varied = "vary" in (header or {})
     plan = replace(_plan(spec, dataset), fresh=varied)
     rows = None if earlier else spec.data.rows
@@ -294,42 +294,6 @@ def _plan(spec: Spec, dataset: Dataset) -> SplitPlan:
         case number:
             seed = number
     return SplitPlan(splitter, evaluate.folds, evaluate.repeats, seed, spec.folder)
-
-
-def _check_weights(spec: Spec, recipes: Mapping[str, ModelRecipe], dataset: Dataset) -> None:
-    """Refuse class weights of no class of the data, and weighted rows where nothing has a use."""
-    space, problems = space_of(spec), []
-    for position, block in enumerate(spec.model):
-        weights: list[object] = [None if dataset.regression else block.fixed_class_weight]
-        for parameter in space.models[block.name]:
-            if parameter.name == "class_weight" and isinstance(parameter.domain, Choice):
-                weights += parameter.domain.options
-        weighted = dataset.weight is not None
-        said = misfits(recipes[block.name], weights, dataset.classes, weighted_rows=weighted)
-        problems += [f"$.model[{position}].class_weight: {line}" for line in said]
-        said = weightless(block.methods) if weighted else []
-        problems += [f"$.model[{position}].resample: {line}" for line in said]
-    if problems:
-        raise SpecError(problems)
-
-
-def _check_outputs(
-    measured: Measures, recipes: Mapping[str, ModelRecipe], dataset: Dataset
-) -> None:
-    """Refuse what needs probabilities where a model gives decision values only."""
-    objective = measured.metrics[0]
-    if objective.needs != "proba" and measured.cut is None:
-        return  # building a model imports its library
-    kinds: dict[str, ScoreKind] = {}
-    for name, recipe in recipes.items():
-        try:
-            model = build(
-                recipe, {}, dataset.columns, dataset.classes, dataset.target, threads=1, seed=0
-            )
-        except Exception:  # it may need parameters of the space: its trials will tell
-            continue
-        kinds[name] = "proba" if hasattr(model, "predict_proba") else "decision"
-    check_output(objective, kinds, measured.cut)
 
 
 def _recipes(spec: Spec, regression: bool) -> dict[str, ModelRecipe]:

@@ -136,7 +136,7 @@ def _compared(
 ) -> "tuple[Prepared, Any, dict[str, Any], list[_Finalist]]":
     """What can go on, its table where that is no file, what is told, and the finalists scored."""
     from quintain.newer import new_rows, prepare_newer
-    from quintain.sweeps import refuse_other_code
+    from quintain.sameness import refuse_other_code
 
     known = _known(view, store)
     prepared, given = prepare_newer(view, data, store)

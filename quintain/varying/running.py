@@ -143,7 +143,7 @@ def asked_for(
 
 def _prepared(view: SweepView, store: Records, asked: Mapping[str, Any], data: Any) -> Prepared:
     """Everything ready, on the rows that the sweep was searched on, dealt anew."""
-    from quintain.sweeps import must_be_the_same
+    from quintain.sameness import must_be_the_same
 
     spec = spec_of(view.header)
     earlier = [each for each in store.sweeps() if each.header.get("vary", {}).get("of") == view.id]

@@ -16,7 +16,8 @@ from quintain import holdout
 from quintain.cli import cli, main
 from quintain.part import folds_of, part_within
 from quintain.prepare import prepare
-from quintain.sweeps import must_be_the_same, resume
+from quintain.sameness import must_be_the_same
+from quintain.sweeps import resume
 from search.finals_plan import CHOICE, ESTIMATE
 from search.records import Records
 from search.spec import read_spec
