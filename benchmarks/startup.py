@@ -87,7 +87,7 @@ def first_fit_s(runner: str, folder: Path) -> float:
     note.unlink(missing_ok=True)
     began, _, code, said = run(
         ["-m", "quintain.cli", "run", "spec.toml", "--runner", runner, "--no-plan", "--json",
-         "--records", "records.db"],
+         "--records", "records.db", "--fresh"],
         folder,
     )  # fmt: skip
     if code != 0:

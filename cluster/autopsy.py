@@ -58,10 +58,13 @@ def cause_of_death(
     if isinstance(error, ActorDiedError) and "creation task" in said:
         return "never_started", said.split("\n")[-1][:300], nan
     if error.preempted:
-        return "preempted", "the worker's node was preempted", nan
+        return "preempted", "preempted: the worker's node was drained or taken away", nan
     if node is not None and not _alive(node):
         return "node", "the worker's node went away", nan
-    note, left = _read(run, actor, node)
+    found = _read(run, actor, node)
+    if found is None:
+        return "node", "the worker's node went away", nan
+    note, left = found
     if isinstance(error, TrialOutOfMemory):
         said = "the node ran low on memory and Ray's monitor killed the worker"
         return "memory", said, left.reached_mb
@@ -81,8 +84,11 @@ def _note(run: str, actor: str) -> Path:
     return Path(tempfile.gettempdir()) / f"quintain-faults-{run}" / actor
 
 
-def _read(run: str, actor: str, node: str | None) -> tuple[str, Remains]:
-    """What a worker left, read here or by a small task on its node."""
+def _read(run: str, actor: str, node: str | None) -> tuple[str, Remains] | None:
+    """What a worker left, read here or by a small task on its node; None where that is gone too.
+
+    A host without power is noticed first by those that talk to its workers.
+    """
     if node is None or node == ray.get_runtime_context().get_node_id():
         return read_note(run, actor)
     strategy = NodeAffinitySchedulingStrategy(node, soft=False)
@@ -91,7 +97,7 @@ def _read(run: str, actor: str, node: str | None) -> tuple[str, Remains]:
     try:
         found: tuple[str, Remains] = ray.get(task, timeout=10)
     except ray.exceptions.RayError:
-        return "", Remains()  # the node went while we asked: the caller's word stands
+        return None
     return found
 
 

@@ -69,7 +69,12 @@ class EarlyRay:
             self.close()
 
     def close(self) -> None:
-        """End Ray, where nobody has taken the session over; the thread may go."""
+        """End Ray, where nobody has taken the session over; the thread may go.
+
+        One that was abandoned while it started ends by itself.
+        """
+        if self._unwanted.is_set() and not self._made.is_set():
+            return
         self._made.wait()
         if self._session is not None:
             self._session.close()

@@ -1,6 +1,5 @@
 """What Ray Tune's searcher and callbacks share: the driver, and which worker has which pack."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +22,8 @@ from search.events import (
 
 Tasks = Sequence[Dispatch | Cancel | Finish]
 
-#: Seconds between two looks at which nodes there are.
-LOOK_S = 5.0
+#: Seconds to learn which nodes there are now.
+NOW_S = 2.0
 #: A worker without a pack asks again after the first of these, then half as often each time; once
 #: it has waited for the second in all it gives back what it holds.
 FIRST_REST_S, RESTS_S = 0.02, 1.0
@@ -58,7 +57,7 @@ class Flow:
     """
 
     def __init__(self, driver: Driver, session: RaySession, slots: int, run: str) -> None:
-        """``slots``: packs that run at a time."""
+        """``slots``: packs that run at a time, on the nodes that there are now."""
         self.driver = driver
         self.slots = slots
         self.run = run
@@ -66,7 +65,6 @@ class Flow:
         self.cancelled: set[int] = set()
         self.error: BaseException | None = None
         self._session = session
-        self._looked = time.monotonic()
         self._held: list[Pack] = []  # for a worker of another memory class, to be started
 
     def __getstate__(self) -> dict[str, Any]:
@@ -86,13 +84,9 @@ class Flow:
         """Let time pass."""
         self._carried_out(self._kept(self.driver.poll))
 
-    def look(self, every_s: float = 0.0) -> None:
-        """Tell of nodes that went or came, if the last look is so long ago."""
-        now = time.monotonic()
-        if now - self._looked < every_s:
-            return
-        self._looked = now
-        nodes = self._session.moved()
+    def look(self, wait_s: float = 0.0) -> None:
+        """Tell of nodes that went or came; ``wait_s``: for who must know it as it is now."""
+        nodes = self._session.moved(wait_s)
         if nodes is not None:
             self.feed(NodesChanged(self.driver.clock(), nodes))
 
@@ -127,6 +121,9 @@ class Flow:
 
         Called before Tune asks the actor for its next step: calls of one caller arrive in order.
         """
+        if seat.node in self._session.drained:
+            ray.kill(seat.actor)  # Tune would give it another trial, which the node's end cuts off
+            return
         pack = self._ask()
         if pack is not None and pack.limit_mb == seat.limit_mb:
             seat.pack, seat.rested_s = pack.number, 0.0
@@ -148,7 +145,8 @@ class Flow:
         """Ask the sweep for a pack, if there is a slot for it."""
         taken = (seat.pack for seat in self.seats.values())
         under_way = sum(pack is not None and pack not in self.cancelled for pack in taken)
-        if under_way + len(self._held) >= self.slots:
+        most = max(self.slots, self.driver.places)  # more since nodes joined
+        if under_way + len(self._held) >= most:
             return None
         for task in self.feed(SlotFreed(self.driver.clock())):
             if isinstance(task, Dispatch):

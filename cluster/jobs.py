@@ -19,6 +19,10 @@ JobStatus = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "STOPPED"]
 ENDED: tuple[JobStatus, ...] = ("SUCCEEDED", "FAILED", "STOPPED")
 
 
+#: Seconds for which a cluster that did not answer is not asked again: who asks has other work.
+AWAY_FOR_S = 3.0
+
+
 class ClusterAwayError(ClusterError):
     """The cluster does not answer now; it may later."""
 
@@ -31,6 +35,14 @@ class Job:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class JobNode:
+    """What a node hands out to jobs and trials; memory in units of 2**20 bytes."""
+
+    cores: int
+    memory_mb: int
+
+
 class Jobs:
     """The jobs of one cluster."""
 
@@ -38,7 +50,10 @@ class Jobs:
         """``url``: of the dashboard, http://head:8265; ``token``: where Ray asks for one."""
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=20)
+        self._http = httpx.Client(
+            base_url=self.url, headers=headers, timeout=httpx.Timeout(20, connect=5)
+        )
+        self._away_until, self._away = 0.0, ""
 
     def close(self) -> None:
         """Close every connection."""
@@ -56,6 +71,14 @@ class Jobs:
         except (ValueError, KeyError, TypeError):
             raise ClusterError(f"what answers at {self.url} is no Ray dashboard") from None
 
+    def python_version(self) -> str | None:
+        """The Python that the cluster runs; None where it does not tell."""
+        answer = self._ask("GET", "/api/v0/cluster_metadata", missing=True)
+        try:
+            return str(answer.json()["data"]["pythonVersion"])
+        except (ValueError, KeyError, TypeError):
+            return None
+
     def ahead_s(self) -> float | None:
         """Seconds that the cluster's clock is ahead of ours, to about one; None if not told."""
         told = self._ask("GET", "/api/version").headers.get("Date")
@@ -66,11 +89,17 @@ class Jobs:
         answer = self._ask("GET", "/api/authentication_mode", missing=True)
         return answer.is_success and answer.json().get("authentication_mode") == "token"
 
+    def nodes(self) -> list[JobNode]:
+        """Each node that is alive."""
+        told = self._ask("GET", "/api/v0/nodes").json()["data"]["result"]["result"]
+        alive = [node["resources_total"] for node in told if node["state"] == "ALIVE"]
+        return [
+            JobNode(int(has.get("CPU", 0)), round(has.get("memory", 0) / 2**20)) for has in alive
+        ]
+
     def cores(self) -> list[int]:
         """Cores of each node that is alive."""
-        told = self._ask("GET", "/api/v0/nodes").json()["data"]["result"]["result"]
-        alive = [node for node in told if node["state"] == "ALIVE"]
-        return [int(node["resources_total"].get("CPU", 0)) for node in alive]
+        return [node.cores for node in self.nodes()]
 
     def submit(
         self, job: str, entrypoint: str, environment: Mapping[str, str], cpus: float
@@ -108,12 +137,14 @@ class Jobs:
 
     def _ask(self, method: str, path: str, *, missing: bool = False, **more: Any) -> httpx.Response:
         """One request; 404 is an answer where something may be ``missing``."""
+        if time.monotonic() < self._away_until:
+            raise ClusterAwayError(self._away)
         try:
             answer = self._http.request(method, path, **more)
         except httpx.TransportError as error:
-            raise ClusterAwayError(
-                f"no Ray cluster answers at {self.url} ({error}): is its dashboard up?"
-            ) from error
+            self._away = f"no Ray cluster answers at {self.url} ({error}): is its dashboard up?"
+            self._away_until = time.monotonic() + AWAY_FOR_S
+            raise ClusterAwayError(self._away) from error
         if answer.status_code in (401, 403):
             raise ClusterError(
                 f"the cluster at {self.url} refuses our token: RAY_AUTH_TOKEN holds the cluster's"
@@ -121,4 +152,6 @@ class Jobs:
         if answer.is_success or (missing and answer.status_code == 404):
             return answer
         said = answer.text.strip().splitlines() or [f"HTTP {answer.status_code}"]
-        raise ClusterError(f"the cluster at {self.url} has refused: {said[-1][:300]}")
+        # a dashboard whose control plane is away fails at whatever is read
+        kind = ClusterAwayError if method == "GET" and answer.status_code >= 500 else ClusterError
+        raise kind(f"the cluster at {self.url} has refused: {said[-1][:300]}")

@@ -1,10 +1,12 @@
 """Makes a kill by Ray's memory monitor end one trial instead of the whole sweep.
 
 In ray 2.60 ``ActorManager._actor_task_failed`` knows actor errors and task errors only;
-``OutOfMemoryError`` is neither, so ``Tuner.fit`` raises and every trial is lost. This wraps that
-one private method. ``pyproject.toml`` pins ray to the minor version it was tried with.
+``OutOfMemoryError`` is neither, so ``Tuner.fit`` raises and every trial is lost. Of an actor that
+is killed while it starts, Tune keeps no error at all. This wraps the two private methods that hear
+of it. ``pyproject.toml`` pins ray to the minor version it was tried with.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ray.air.execution._internal.actor_manager import RayActorManager
@@ -27,14 +29,17 @@ class TrialOutOfMemory(RayActorError):  # noqa: N818 - named as Ray names its ow
 
 def survive_memory_kills() -> None:
     """Install the translation, once a process."""
-    original = RayActorManager._actor_task_failed
-    if getattr(original, "translates_memory_kills", False):
-        return
+    for name in ("_actor_task_failed", "_actor_start_failed"):
+        original = getattr(RayActorManager, name)
+        if not getattr(original, "translates_memory_kills", False):
+            setattr(RayActorManager, name, _translating(original))
 
-    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
+
+def _translating(original: Callable[..., None]) -> Callable[..., None]:
+    def failed(self: Any, *, exception: Exception, **tracked: Any) -> None:  # as Ray calls both
         if isinstance(exception, OutOfMemoryError):
             exception = TrialOutOfMemory(str(exception))
-        original(self, tracked_actor_task, exception)
+        original(self, exception=exception, **tracked)
 
     failed.translates_memory_kills = True  # type: ignore[attr-defined] # a mark on a function
-    RayActorManager._actor_task_failed = failed  # type: ignore[method-assign] # the very point
+    return failed

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import ClusterError
+from cluster.node_watch import NodeWatch
 from cluster.runner import Machine
 from search.room import SMALLEST_MB, Node
 
@@ -22,6 +23,8 @@ ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # today's default warns about tomorrow's
 }
 MB = 2**20
+#: Seconds between two looks at which nodes there are.
+LOOK_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +102,9 @@ class RaySession:
 
     A session that was open already (a notebook's, a test's) is used and left open.
 
+    Attributes:
+        drained: nodes that take nothing new and will go, as of the last look.
+
     Raises:
         ClusterError: no cluster answers at ``address``.
     """
@@ -109,7 +115,9 @@ class RaySession:
         import ray
 
         self._address = address
+        self.drained: frozenset[str] = frozenset()
         self._nodes: dict[str, Node] = {}
+        self._watch: NodeWatch[tuple[dict[str, Node], frozenset[str]]] | None = None
         self._ours = not ray.is_initialized()
         if not self._ours:
             if address is not None:
@@ -145,15 +153,22 @@ class RaySession:
             )
         return Machine(fitting, threads)
 
-    def moved(self) -> tuple[Node, ...] | None:
-        """The nodes there are now, if any went or came since they were last told; else None."""
-        import ray
+    def moved(self, wait_s: float = 0.0) -> tuple[Node, ...] | None:
+        """The nodes there are, if any went or came since they were last told; else None.
 
-        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        if alive == self._nodes.keys():
+        It is as they were up to ``LOOK_S`` ago, or now where ``wait_s`` is enough to learn that.
+        """
+        if self._watch is None:
+            self._watch = NodeWatch(_nodes_and_drained, LOOK_S)
+        news = self._watch.news(wait_s)
+        if news is None:
+            return None
+        alive, self.drained = news
+        there = {name: node for name, node in alive.items() if name not in self.drained}
+        if there.keys() == self._nodes.keys():
             return None
         # what is free on the others now is what our own workers have left
-        self._nodes = {name: self._nodes.get(name, node) for name, node in nodes_alive().items()}
+        self._nodes = {name: self._nodes.get(name, node) for name, node in there.items()}
         return largest_first(self._nodes)
 
     @property
@@ -167,6 +182,9 @@ class RaySession:
         """End what we started; leave what we found."""
         import ray
 
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if self._ours and ray.is_initialized():
             ray.shutdown()
             self._folder.cleanup()
@@ -175,6 +193,13 @@ class RaySession:
 def largest_first(nodes: Mapping[str, Node]) -> tuple[Node, ...]:
     """As a machine is told."""
     return tuple(sorted(nodes.values(), key=lambda n: (n.cores, n.memory_mb), reverse=True))
+
+
+def _nodes_and_drained() -> tuple[dict[str, Node], frozenset[str]]:
+    """Each node that is alive, and which of them are to go."""
+    import ray
+
+    return nodes_alive(), frozenset(ray._private.state.state.get_draining_nodes())
 
 
 def nodes_alive() -> dict[str, Node]:

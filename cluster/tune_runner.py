@@ -23,7 +23,7 @@ from ray.tune.search import Searcher
 
 from cluster.autopsy import cause_of_death
 from cluster.early import EarlyRay
-from cluster.flow import LOOK_S, Flow
+from cluster.flow import NOW_S, Flow
 from cluster.memory_kill import survive_memory_kills
 from cluster.ray_session import RaySession
 from cluster.runner import Machine, Workload
@@ -109,6 +109,9 @@ class SweepCallback(tune.Callback):
         seat = flow.seats.pop(trial.trial_id, None)
         if seat is None or seat.pack is None or seat.pack in flow.cancelled:
             return
+        if trial.pickled_error_file is None:  # neither an actor's error nor a task's
+            flow.error = RuntimeError(Path(trial.error_file).read_text())
+            return
         error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())  # our own file
         if not isinstance(error, RayActorError):
             flow.error = error  # our own code failed in a worker
@@ -116,13 +119,13 @@ class SweepCallback(tune.Callback):
         known = "" if seat.actor is None else seat.actor._actor_id.hex()
         loss, detail, reached_mb = cause_of_death(error, flow.run, known, seat.node)
         if loss in ("node", "preempted"):
-            flow.look()  # before its trials look for another place
+            flow.look(NOW_S)  # before its trials look for another place
         flow.feed(PackLost(flow.driver.clock(), seat.pack, loss, detail, reached_mb))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has nothing to do for now: let time pass and prepare what comes next."""
         self._flow.poll()
-        self._flow.look(LOOK_S)
+        self._flow.look()
         self._flow.feed(WorkerIdled(self._flow.driver.clock()))
 
 

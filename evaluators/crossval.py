@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from evaluators.metrics import Metric, tuned_name
 from evaluators.models import ModelRecipe, build, classify_failure, load_library
 from evaluators.number_model import NumberModel
 from evaluators.oof import encode
+from evaluators.own_code import OwnCode
 from evaluators.profiler import Profiler
 from evaluators.race import Bar, rounds_watched
 from evaluators.rows import Rows, by_reference
@@ -47,6 +48,8 @@ class Assignment:
         metrics: the objective first, then what is also recorded.
         threads: threads a fit may use.
         seed: passed to every fit, so that two configurations differ only in their parameters.
+        reseeded: whether each repeat adds its number to the seed, for what is to hold whatever the
+            seed is.
         fit_seconds: limit of wall seconds for one trial (all folds), or None.
         keep_oof: whether out-of-fold outputs are returned.
         cut: a probability above which binary data is labelled 1; None for the default.
@@ -55,12 +58,14 @@ class Assignment:
         fresh_dearer: how many times as long a fold of a fresh partition may take as one searched
             on; more than 1 where it has more rows.
         race: what trials are compared by before their end; None: nobody is.
+        own: modules of the user's that recipes and metrics may come from.
     """
 
     recipes: Mapping[str, ModelRecipe]
     metrics: tuple[Metric, ...]
     threads: int = 1
     seed: int = 0
+    reseeded: bool = False
     fit_seconds: float | None = None
     keep_oof: bool = True
     cut: float | None = None
@@ -68,6 +73,11 @@ class Assignment:
     tuned_objective: bool = False
     fresh_dearer: float = 1.0
     race: Metric | None = None
+    own: OwnCode | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """``own`` comes first: a worker can import it before it reads what refers to it."""
+        return _assembled, (self.own, tuple(getattr(self, each.name) for each in fields(self)))
 
     @property
     def objective(self) -> Metric:
@@ -78,6 +88,10 @@ class Assignment:
     def evaluator(self, dataset: Any, partitions: Sequence[Sequence[Split]]) -> "Evaluator":
         """Who scores configurations on these rows, in this process."""
         return Evaluator(self, dataset, partitions)
+
+
+def _assembled(own: OwnCode | None, values: tuple[Any, ...]) -> Assignment:
+    return Assignment(*values)
 
 
 class Evaluator:
@@ -218,7 +232,8 @@ class Evaluator:
                 weight = None if data.weight is None else data.weight[split.train]
                 model = build(
                     task.recipes[configuration.model], configuration.params, data.columns,
-                    data.classes, train_target, threads=task.threads, seed=task.seed,
+                    data.classes, train_target, threads=task.threads,
+                    seed=task.seed + (split.repeat if task.reseeded else 0),
                 )  # fmt: skip
                 train_values = self._rows(model, split.train)
                 self._watch(model, number, run)

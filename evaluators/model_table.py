@@ -29,7 +29,7 @@ class Registered:
         writable: it refuses read-only rows, though it does not write (``codes`` only).
         weighs_rows: ``fit`` takes ``sample_weight``.
         weighs_classes: classes may be weighed.
-        extra: the optional dependency it needs.
+        extra: the optional dependency it needs, by the name of its module too.
         also: parameters that its ``**kwargs`` take and its signature does not show.
         steady: it goes over the rows a fixed number of times, each level of a tree once, and no
             row meets another: seconds grow like n log n at most.
@@ -184,7 +184,7 @@ TABLE: Mapping[str, Registered] = {
         also=_XGBOOST_ALSO,
     ),
     "lightgbm": Registered(
-        "lightgbm",
+        "evaluators.staged_lightgbm",
         "LGBMClassifier",
         "codes",
         {

@@ -261,7 +261,7 @@ def _unknown_model(estimator: str, regression: bool) -> str:
 def _check_extra(entry: Registered, estimator: str) -> None:
     """Say how to install a model's optional dependency where it is missing."""
     extra = entry.extra
-    if extra is not None and importlib.util.find_spec(entry.module) is None:
+    if extra is not None and importlib.util.find_spec(extra) is None:
         raise ModelError(f'{estimator} is not installed: pip install "quintain[{extra}]"')
 
 

@@ -85,7 +85,7 @@ REGRESSORS: Mapping[str, Registered] = {
         also=TABLE["xgboost"].also,
     ),
     "lightgbm": Registered(
-        "lightgbm",
+        "evaluators.staged_lightgbm",
         "LGBMRegressor",
         "codes",
         {

@@ -10,12 +10,14 @@ run         search by a spec (a file or a dict), on its table or on ``data``; gi
 resume      go on with a sweep that was stopped
 open_sweep  a Result of the records
 load_model  a saved winner by its version, ready to predict
+open_records  the store itself: to_pandas(), sweeps(), entries()
 compare     is one trial or winner better than another, worse, or can nobody tell
 refresh     hold an estimate against rows that came later, then search on
+vary        change one hyperparameter in steps, and say which steps are more than noise
 SearchCV    scikit-learn's searches on our workers and records: change one import
 GridSearchCV        the same under scikit-learn's own signature
 RandomizedSearchCV  likewise
-Result      estimate, best_params, trials, report(), to_json(), fit(), page(), save()
+Result      estimate, best_params, trials, report(), to_json(), fit(), page(), save(), study()
 QuintainError  what a user can mend, said in one line
 """
 
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
     from quintain.result import Result
     from quintain.searchcv import SearchCV
     from quintain.searchcv_names import GridSearchCV, RandomizedSearchCV
-    from quintain.sweeps import open_sweep, resume, run
+    from quintain.sweeps import open_records, open_sweep, resume, run
+    from quintain.varying.running import vary
     from quintain.versions.using import load_model
 
 __version__ = "0.1.0"
 __all__ = [
     "GridSearchCV", "QuintainError", "RandomizedSearchCV", "Result", "SearchCV", "compare",
-    "load_model", "open_sweep", "refresh", "resume", "run",
+    "load_model", "open_records", "open_sweep", "refresh", "resume", "run", "vary",
 ]  # fmt: skip
 
 _HOMES = {
@@ -49,10 +52,12 @@ _HOMES = {
     "SearchCV": "quintain.searchcv",
     "compare": "quintain.comparing",
     "load_model": "quintain.versions.using",
+    "open_records": "quintain.sweeps",
     "open_sweep": "quintain.sweeps",
     "refresh": "quintain.refreshing",
     "resume": "quintain.sweeps",
     "run": "quintain.sweeps",
+    "vary": "quintain.varying.running",
 }
 
 

@@ -7,11 +7,15 @@ import click
 from evaluators.errors import QuintainError
 from quintain import (
     commands_capacity,
+    commands_export,
     commands_model,
     commands_notebook,
+    commands_records,
     commands_scores,
     commands_service,
     commands_sweeps,
+    commands_upkeep,
+    commands_vary,
 )
 from quintain.terminal import INTERRUPTED, MENDABLE
 
@@ -33,8 +37,8 @@ def cli() -> None:
 
 
 for module in (
-    commands_sweeps, commands_notebook, commands_model, commands_capacity, commands_scores,
-    commands_service,
+    commands_sweeps, commands_notebook, commands_export, commands_model, commands_capacity,
+    commands_scores, commands_vary, commands_service, commands_records, commands_upkeep,
 ):  # fmt: skip
     for command in vars(module).values():
         if isinstance(command, click.Command):

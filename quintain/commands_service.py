@@ -38,6 +38,14 @@ from quintain.terminal import MENDABLE, Example, json_option, records_option, se
     help="Run drivers as jobs of the Ray cluster with this dashboard, http://head:8265; "
     "RAY_AUTH_TOKEN holds its token.",
 )  # fmt: skip
+@click.option(
+    "--upload-limit",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    metavar="MB",
+    help="Largest file that may be sent along with a sweep.",
+)
 @click.option("--public-url", metavar="URL", help="Where the cluster's nodes reach this service.")
 @click.option("--webhook", metavar="URL", help="Is told, by POST, of the end of each sweep.")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front of this port speaks TLS.")
@@ -45,8 +53,7 @@ from quintain.terminal import MENDABLE, Example, json_option, records_option, se
 def serve(
     host: str, port: int, max_sweeps: int, data_roots: tuple[Path, ...], tls_cert: Path | None,
     tls_key: Path | None, cluster: str | None, public_url: str | None, webhook: str | None,
-    behind_proxy: bool,
-    records: str | None,
+    behind_proxy: bool, upload_limit: int, records: str | None,
 ) -> None:  # fmt: skip
     """Run the service on this machine until Ctrl-C; running sweeps go on without it."""
     # modules, and records of large sweeps, are hundreds of thousands of objects in no cycle: to
@@ -62,6 +69,7 @@ def serve(
         records=records, host=host, port=port, max_sweeps=max_sweeps, tls=tls,
         slots=slots_each(max_sweeps), data_roots=data_roots, behind_proxy=behind_proxy,
         cluster=cluster, public_url=public_url, webhook=webhook,
+        upload_limit=upload_limit * 10**6,
     ))  # fmt: skip
 
 
@@ -72,17 +80,24 @@ def serve(
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--priority", type=click.IntRange(-100, 100), default=0, help="Higher goes first.")
 @click.option("--key", metavar="TEXT", help="Asked again under the same key, it is queued once.")
+@click.option("--upload-data", is_flag=True, help="Send the table along: only this machine has it.")
 @click.option("--follow", is_flag=True, help="Show its progress until it is over.")
+@click.option("--fresh", is_flag=True, help="Run again what the records know already.")
 @service_option
 @json_option
 def submit(
-    spec: Path, priority: int, key: str | None, follow: bool, service: str | None, as_json: bool
-) -> None:
+    spec: Path, priority: int, key: str | None, upload_data: bool, follow: bool, fresh: bool,
+    service: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Queue a sweep; its id comes back at once."""
-    from quintain.service.client import Client, spec_to_send
+    from quintain.service.client import Client
+    from search.spec import read_spec
 
+    read = read_spec(spec)
     with Client.at(service) as client:
-        told = client.submit(*spec_to_send(spec), priority=priority, key=key)
+        told = client.submit(read, upload_data=upload_data, priority=priority, key=key, fresh=fresh)
+        for each in told.get("warnings", ()):
+            click.echo(f"warning {each['code']}: {each['message']}", err=True)
         if as_json:
             click.echo(json.dumps({"sweep": told["sweep"], "state": told["state"]}))
         else:

@@ -44,12 +44,13 @@ def init(data: str, target: str, output: Path | None, force: bool) -> None:
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Only validate the spec, and its data if it is there.")
 @click.option("--no-plan", is_flag=True, help="No pilot fits before a search of minutes or more.")
+@click.option("--fresh", is_flag=True, help="Run again what the records know already.")
 @runner_option
 @address_option
 @records_option
 @json_option
 def run(
-    spec: Path, check: bool, no_plan: bool, runner: str, address: str | None,
+    spec: Path, check: bool, no_plan: bool, fresh: bool, runner: str, address: str | None,
     records: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Search: live progress, then the best trials with score and cost in one row."""
@@ -73,7 +74,7 @@ def run(
     with stdout_kept(as_json):
         result = sweeps.run(
             spec, runner=runner, address=address, records=records, plan=not no_plan,
-            watcher=progress(),
+            fresh=fresh, watcher=progress(),
         )  # fmt: skip
     finish(result, as_json)
 
@@ -115,16 +116,26 @@ def resume(
     finish(result, as_json)
 
 
-@click.command(name="list", cls=Example, example="quintain list")
+@click.command(name="list", cls=Example, example="quintain list --by user")
+@click.option("--by", type=click.Choice(["user"]), help="Core-hours and failures of each instead.")
 @records_option
 @service_option
 @json_option
-def list_(records: str | None, service: str | None, as_json: bool) -> None:
+def list_(by: str | None, records: str | None, service: str | None, as_json: bool) -> None:
     """Every sweep of the store, newest first."""
     from quintain.desk import desk
     from quintain.listing import table
 
     with desk(records, service) as at:
+        if by is not None:
+            from quintain.upkeep import use_table
+
+            used = at.use_by_user()
+            if as_json:
+                click.echo(json.dumps(used))
+            else:
+                console().print(use_table(used))
+            return
         found = at.rows()
     if as_json:
         click.echo(json.dumps(found))
@@ -134,15 +145,21 @@ def list_(records: str | None, service: str | None, as_json: bool) -> None:
         console().print(table(found))
 
 
-@click.command(cls=Example, example="quintain show adult-income-7 --json")
+@click.command(cls=Example, example="quintain show adult-income-7 --trial 12")
 @click.argument("sweep")
+@click.option("--trial", type=int, metavar="N", help="One trial: its attempts, costs, traceback.")
 @records_option
 @service_option
 @json_option
-def show(sweep: str, records: str | None, service: str | None, as_json: bool) -> None:
-    """One sweep: how it stands, its best trial, what it cost."""
+def show(
+    sweep: str, trial: int | None, records: str | None, service: str | None, as_json: bool
+) -> None:
+    """One sweep: how it stands, its best trial, what it cost; or one trial of it in full."""
     from quintain.desk import desk
 
+    if trial is not None:
+        _show_trial(sweep, trial, records, service, as_json)
+        return
     with desk(records, service) as at:
         view = at.view(sweep)
     if as_json:
@@ -151,6 +168,24 @@ def show(sweep: str, records: str | None, service: str | None, as_json: bool) ->
     from search.report import summary
 
     console().print(summary(view))
+
+
+def _show_trial(
+    sweep: str, number: int, records: str | None, service: str | None, as_json: bool
+) -> None:
+    from quintain.desk import desk
+    from quintain.listing import trial_of
+    from search.view_trial import attempts, trial_json
+
+    with desk(records, service) as at:
+        view, entries = at.record(sweep)
+    trial, tried = trial_of(view, number), attempts(entries, number, view.metric)
+    if as_json:
+        click.echo(json.dumps(trial_json(trial, tried)))
+        return
+    from search.report_trial import trial_report
+
+    console().print(trial_report(view, trial, tried))
 
 
 @click.command(cls=Example, example="quintain trials adult-income-7 --json")

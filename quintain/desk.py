@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from search.view import SweepView
 
 if TYPE_CHECKING:  # what a service answers needs no store
+    from search.entries import Entry
     from search.records import Records
 
 
@@ -24,8 +25,20 @@ class Desk(Protocol):
     def view(self, sweep: str) -> SweepView:
         """One sweep as it stands."""
 
+    def record(self, sweep: str) -> "tuple[SweepView, list[Entry]]":
+        """One sweep as it stands, and its entries."""
+
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:
         """Stop it; its id and state."""
+
+    def extend(self, sweep: str, trials: int | None, timeout_s: float | None) -> dict[str, Any]:
+        """Set other budgets; its id, its state and what was set."""
+
+    def delete(self, sweep: str) -> dict[str, Any]:
+        """Take it out; its id and state."""
+
+    def use_by_user(self) -> list[dict[str, Any]]:
+        """What each user's sweeps took."""
 
     def log(self, sweep: str, follow: bool) -> Iterator[str]:
         """What its drivers have said, piece by piece."""
@@ -58,12 +71,36 @@ class StoreDesk:
 
         return read_view(self._store, self._store.resolve(sweep))
 
+    def record(self, sweep: str) -> "tuple[SweepView, list[Entry]]":
+        """One sweep as it stands, and its entries."""
+        view = self.view(sweep)
+        return view, self._store.entries(view.id)
+
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:
         """Order the driver of a sweep, whoever started it, to stop it."""
         from quintain.stopping import stop
 
         user = getpass.getuser()
         return stop(self._store, self._store.resolve(sweep), user, reason)
+
+    def extend(self, sweep: str, trials: int | None, timeout_s: float | None) -> dict[str, Any]:
+        """Set other budgets, whoever drives it."""
+        from quintain.upkeep import extend
+
+        user = getpass.getuser()
+        return extend(self._store, self._store.resolve(sweep), user, trials, timeout_s)
+
+    def delete(self, sweep: str) -> dict[str, Any]:
+        """Take it out of the store."""
+        from quintain.upkeep import delete
+
+        return delete(self._store, self._store.resolve(sweep), getpass.getuser())
+
+    def use_by_user(self) -> list[dict[str, Any]]:
+        """What each user's sweeps took."""
+        from quintain.upkeep import use_by_user
+
+        return use_by_user(self._store)
 
     def log(self, sweep: str, follow: bool) -> Iterator[str]:
         """What the drivers that a service has started have said."""

@@ -1,6 +1,7 @@
 """``quintain doctor``: what a sweep stands on, looked at, each with what to mend."""
 
 import os
+import platform
 import re
 import shutil
 import socket
@@ -195,6 +196,12 @@ def _cluster(url: str) -> Iterator[Finding]:
             "cluster", "ok" if same else "fail", f"Ray {theirs} at {url}, {ours} here",
             "" if same else "install the same minor version on both",
         )  # fmt: skip
+        python, own = jobs.python_version(), platform.python_version()
+        if python and python.split(".")[:2] != own.split(".")[:2]:
+            yield Finding(
+                "python", "fail", f"Python {python} on the cluster, {own} here",
+                "install the same minor version on both",
+            )  # fmt: skip
         cores = jobs.cores()
         yield Finding(
             "nodes", "ok" if any(cores) else "fail", f"{len(cores)} alive, {sum(cores)} cores",

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cluster.runner import Machine, Runner, Workload
@@ -17,12 +17,13 @@ from search.errors import PlanError
 from search.outlook import Foresight
 from search.policy import Policy, budgeted
 from search.records import Lease, Records
-from search.room import Room
+from search.room import Room, Share
 from search.strategy import Strategy, make_strategy
 from search.sweep import Sweep
 from search.view import SweepView, read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
+    from quintain.knowing import Knowledge
     from quintain.prepare import Prepared
     from search.spec import Spec
 
@@ -46,10 +47,12 @@ class Bounds:
 
     Attributes:
         slots: trials at a time at most; None: as many as the machine has room for.
+        share: what part of a cluster it is, where others search on it too; None: all of it.
         orders: what was ordered while it runs.
     """
 
     slots: int | None = None
+    share: Share | None = None
     orders: Orders = no_orders
 
 
@@ -62,13 +65,16 @@ def search(
     ``foresight``: of a new sweep that was planned; ``bounds``: what others have laid down.
     """
     from quintain.fresh import final_rules, fresh_partitions
+    from quintain.knowing import knowledge
 
     spec, sweep_id = prepared.spec, lease.sweep
+    header = store.header(sweep_id)
     bounds = bounds or Bounds()
-    slots = slots_on(spec, machine, bounds.slots)
+    slots = slots_on(spec, machine, bounds.slots, bounds.share)
     entries = list(store.entries(sweep_id))
-    fresh, warned = fresh_partitions(prepared, store, sweep_id)
-    _open_record(prepared, runner, store, lease, entries, slots, machine.cpus, warned)
+    # steps compete for nothing, and are on fresh folds themselves
+    fresh, warned = ([], []) if "vary" in header else fresh_partitions(prepared, store, sweep_id)
+    open_record(prepared, runner.name, store, lease, entries, slots, machine.cpus, warned)
     if foresight is not None:
         store.append(sweep_id, [Entry("plan", time.time(), foresight.to_json())], lease)
     before = read_view(store, sweep_id)
@@ -76,10 +82,14 @@ def search(
     foreseen_mb = {name: model.peak_mb for name, model in told.items()}
     rules = final_rules(prepared, fresh) if fresh else None
     policy = prepared.policy(slots, rules, machine.nodes, foreseen_mb)
-    strategy = _strategy(prepared, store.header(sweep_id), entries, policy)
+    if bounds.slots is None and runner.name == "ray":  # a cluster's nodes come and go
+        policy = replace(policy, share=replace(bounds.share or Share(), most=asked_slots(spec)))
+    header = store.header(sweep_id)
+    before_it = knowledge(prepared, store, lease, header, entries)
+    strategy = _strategy(prepared, header, entries, policy, before_it)
     sweep = Sweep(
         budgeted(policy, entries), strategy, entries, started_at=time.time(),
-        earlier_s=max(0.0, before.wall_s - _outer_s(entries)),
+        earlier_s=max(0.0, before.wall_s - _outer_s(entries)), known=before_it.known,
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
     driver = Driver(sweep, store, sweep_id, lease, listeners, orders=bounds.orders)
@@ -99,29 +109,45 @@ def _outer_s(entries: Sequence[Entry]) -> float:
 
 
 def _strategy(
-    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], policy: Policy
-) -> Strategy:
-    """The spec's sampler; where the sweep continues another, that one's finalists come first."""
+    prepared: "Prepared", header: Mapping[str, Any], entries: Sequence[Entry], policy: Policy,
+    known: "Knowledge",
+) -> Strategy:  # fmt: skip
+    """The spec's sampler; what an earlier sweep of the same spec has asked comes first.
+
+    Where the sweep continues another, that one's finalists do. A sweep of steps
+    (``quintain.varying``) has them listed.
+    """
     search = prepared.spec.search
+    if "vary" in header:
+        from search.candidates import Listed
+
+        steps = header["vary"]["candidates"]
+        return Listed("vary", [Configuration(each["model"], each["params"]) for each in steps])
     # a deterministic sweep is replayed from its first trial on
     asked = 0 if search.deterministic else sum(entry.kind == "asked" for entry in entries)
+    first = [Configuration(each["model"], each["params"]) for each in header.get("first", ())]
     return make_strategy(
         search.sampler, prepared.space, direction=prepared.objective.direction,
         trials=search.trials, seed=search.seed, resumed=asked + header.get("asked_before", 0),
-        first=[Configuration(each["model"], each["params"]) for each in header.get("first", ())],
+        first=first or known.replayed, because="refresh" if first else "replay", warm=known.warm,
         opening=policy.opening, race=policy.race,
     )  # fmt: skip
 
 
-def slots_on(spec: "Spec", machine: Machine, bound: int | None = None) -> int:
+def slots_on(
+    spec: "Spec", machine: Machine, bound: int | None = None, share: Share | None = None
+) -> int:
     """Trials at a time on this machine, as asked for and as cores and memory allow.
 
-    ``bound``: no more than so many, where others have their part of the machine.
+    ``bound``: no more than so many, where others have their part of the machine; ``share``: the
+    same of a cluster.
 
     Raises:
         PlanError: no node has the memory that one trial may take.
     """
     most = min(asked_slots(spec) or machine.places, machine.places, bound or machine.places)
+    if share is not None:
+        most = min(most, share.places(machine.nodes, machine.threads))
     asked_mb = spec.resources.memory_limit_mb
     if asked_mb is None:
         return most
@@ -141,18 +167,19 @@ def asked_slots(spec: "Spec") -> int | None:
     return None if asked == "auto" else int(asked)
 
 
-def _open_record(
-    prepared: "Prepared", runner: Runner, store: Records, lease: Lease,
-    entries: Sequence[Entry], slots: int, cores: int, fresh_warned: Sequence[Warned],
+def open_record(
+    prepared: "Prepared", runner: str, store: Records, lease: Lease,
+    entries: Sequence[Entry], slots: int, cores: int, fresh_warned: Sequence[Warned] = (),
 ) -> None:  # fmt: skip
     """The first entries of a run: that it runs, and once, its baseline and warnings."""
     now = time.time()
     data = prepared.dataset
-    ended = sum(e.kind == "ended" and e.body["state"] in BUDGETED for e in entries)
+    ends = [entry.body for entry in entries if entry.kind == "ended"]
+    ended = sum(body["state"] in BUDGETED and not body.get("cached") for body in ends)
     before = store.header(lease.sweep).get("tried_before", 0)  # on the table before it grew
     tried = store.tried(data.table or data.fingerprint) + before
     state = {
-        "state": "running", "runner": runner.name, "max_concurrent": slots, "cores": cores,
+        "state": "running", "runner": runner, "max_concurrent": slots, "cores": cores,
         "tried_elsewhere": tried - ended,
     }  # fmt: skip
     opening = [Entry("state", now, state)]

@@ -24,9 +24,11 @@ def fresh_partitions(
 ) -> tuple[list[list[Split]], list[Warned]]:
     """Partition 1 in one deal and partition 2 in several, by seeds that the store gives out once.
 
-    None of either, and a warning, where the splitter has only one way to cut.
+    None of either, and a warning, where the splitter has only one way to cut. A sweep that only
+    tells another again has that one's.
     """
     plan, data = prepared.plan, prepared.dataset
+    sweep = store.header(sweep).get("partitions_of", sweep)
     folds = plan.folds if ":" in plan.splitter else len(prepared.splits) // plan.repeats
     table = data.table or data.fingerprint
     made = []

@@ -11,6 +11,7 @@ from rich.text import Text
 from evaluators.errors import QuintainError
 from search.records import Records, SweepRecord
 from search.view import SweepView, read_view
+from search.view_rows import TrialView
 
 ENDS = ("completed", "pruned", "failed", "cancelled")
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "green"}
@@ -68,17 +69,25 @@ def table(found: list[dict[str, Any]]) -> Table:
     return shown
 
 
+def trial_of(view: SweepView, number: int) -> TrialView:
+    """One trial of a sweep.
+
+    Raises:
+        QuintainError: there is no such trial.
+    """
+    for trial in view.trials:
+        if trial.trial == number:
+            return trial
+    raise QuintainError(f"{view.id} has no trial {number}; it has {len(view.trials)}, from 0")
+
+
 def traceback_of(view: SweepView, number: int) -> str:
     """Why one trial failed, in full.
 
     Raises:
         QuintainError: there is no such trial, or it did not fail.
     """
-    for trial in view.trials:
-        if trial.trial == number:
-            if trial.cause is None:
-                raise QuintainError(
-                    f"trial {number} of {view.id} is {trial.state}, it has no cause"
-                )
-            return trial.traceback or f"{trial.cause}: {trial.reason} (no traceback: none was left)"
-    raise QuintainError(f"{view.id} has no trial {number}; it has {len(view.trials)}, from 0")
+    trial = trial_of(view, number)
+    if trial.cause is None:
+        raise QuintainError(f"trial {number} of {view.id} is {trial.state}, it has no cause")
+    return trial.traceback or f"{trial.cause}: {trial.reason} (no traceback: none was left)"

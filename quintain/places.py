@@ -9,6 +9,7 @@ from cluster.runner import Machine, Runner
 from evaluators.errors import QuintainError
 from evaluators.model_table import libraries
 from quintain.driving import asked_slots
+from search.room import Share
 from search.spec import Spec
 
 if TYPE_CHECKING:  # what is not asked for is not imported
@@ -93,7 +94,7 @@ class Place:
 
     def __init__(
         self, prepared: "Prepared", runner: str, address: str | None,
-        early: "Early | None" = None, slots: int | None = None,
+        early: "Early | None" = None, slots: int | None = None, share: Share | None = None,
     ) -> None:  # fmt: skip
         """
         Args:
@@ -102,12 +103,14 @@ class Place:
             address: of a cluster.
             early: what ``begun_early`` has begun; the first block uses it.
             slots: trials at a time at most, where others have their part of the machine.
+            share: the same of a cluster.
         """
         if runner not in RUNNERS:
             raise QuintainError(f"no runner is called {runner!r}; there are {', '.join(RUNNERS)}")
         self.prepared = prepared
         self.address = address
         self.slots = slots
+        self.share = share
         self._early = early
         self.name = self._named(runner)
         if address is not None and self.name != "ray":

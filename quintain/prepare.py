@@ -17,11 +17,13 @@ from evaluators.errors import QuintainError
 from evaluators.mapped import mapped
 from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, build, check_params, make_recipe, misfits
+from evaluators.own_code import own_code
 from evaluators.resampling import Resampling, weightless
 from evaluators.scoring import check_output
 from evaluators.splits import SplitPlan, natural_splitter
 from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, ScoreKind, Split, Warned
+from quintain.content import content_of
 from quintain.hardware import machine
 from quintain.locking import Division, divide
 from quintain.measures import Measures, measures
@@ -33,6 +35,7 @@ from quintain.part import (
     searched_part,
 )
 from quintain.tasks import grid_warnings, misplaced, seems_regression, settled
+from quintain.warm import refuse_unknown
 from search.errors import RecordsError, SpecError
 from search.opening import size_of
 from search.policy import FinalRules, Policy, StopRules
@@ -91,10 +94,11 @@ class Prepared:
             *(evaluate.metrics or ()),
         ]
         files = {str(name).rpartition(":")[0] for name in named if ".py:" in str(name)}
+        own = self.assignment.own
         return {
             file: hashlib.sha256((spec.folder / file).read_bytes()).hexdigest()[:16]
             for file in sorted(files)
-        }
+        } | ({} if own is None else own.digests)
 
     def policy(
         self, slots: int, finals: FinalRules | None = None, nodes: tuple[Node, ...] = (),
@@ -152,6 +156,7 @@ class Prepared:
             "machine": machine(),
             "budget": spec.search.trials,
             "seed": spec.search.seed,
+            "content": content_of(self),
             **self.division.header,
         }
 
@@ -173,13 +178,17 @@ def prepare(
         grown_from: the table of the sweep that this one is to continue, see there too.
     """
     earlier = searched_before_hold_out(header)
+    if header is None:
+        refuse_unknown(spec, store)
+    own = own_code(spec.code.include, spec.folder)  # before anything of it is named
     spec, recipes, whole, measured = _resolved(spec, data, earlier)
     division = divide(spec, whole, store, header, grown_from)
     division = replace(division, development=mapped(division.development))
     dataset = division.development
     _check_weights(spec, recipes, dataset)
     _check_outputs(measured, recipes, dataset)
-    plan = _plan(spec, dataset)
+    varied = "vary" in (header or {})
+    plan = replace(_plan(spec, dataset), fresh=varied)
     rows = None if earlier else spec.data.rows
     part = searched_part(rows, dataset, plan, division.rows_locked, header)
     splits, split_warnings = folds_of(plan, dataset, part)
@@ -191,10 +200,11 @@ def prepare(
     resources = spec.resources
     assignment = Assignment(
         recipes=recipes, metrics=metrics, threads=resources.cpus_per_trial, seed=spec.search.seed,
-        fit_seconds=spec.search.trial_timeout, cut=measured.cut, tune=measured.tune,
+        reseeded=varied, fit_seconds=spec.search.trial_timeout, cut=measured.cut,
+        tune=measured.tune,
         tuned_objective=measured.tuned_objective,
         fresh_dearer=1.0 if part is None else part.dearer,
-        race=measured.raced(spec.search, dataset.binary),
+        race=measured.raced(spec.search, dataset.binary), own=own,
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,

@@ -10,6 +10,7 @@ from search.view_rows import TrialView
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import optuna
     import pandas as pd
 
     from evaluators.refit import FittedModel
@@ -85,6 +86,30 @@ class Result:
         import pandas as pd
 
         return pd.DataFrame(self.view.trials_json())
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """One row a trial, each parameter and each fold's score in a column of its own.
+
+        ``search.frame`` names the columns.
+        """
+        from search.frame import frame
+
+        return frame([self.view])
+
+    def study(self, *, cost: str | None = None) -> "optuna.Study":
+        """The sweep as an Optuna study in memory, for every function of ``optuna.visualization``.
+
+        Args:
+            cost: a second objective, to be minimized: "wall_s", "fit_s", "cpu_s", "peak_mb" or
+                "predict_ms_per_1k"; what ``plot_pareto_front`` draws.
+
+        Raises:
+            QuintainError: no such cost, or the records are not there any more.
+        """
+        from quintain.exports.evidence import exported
+        from quintain.exports.study import study_of
+
+        return study_of(exported(self.sweep, self._records), cost=cost)
 
     def report(self) -> str:
         """The report as text."""

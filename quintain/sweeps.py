@@ -1,13 +1,14 @@
 """Running and resuming sweeps: the one way that the command line and Python share."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
 from evaluators.errors import DataError, QuintainError
+from quintain.again import stands, told_again
 from quintain.driving import Bounds, Watcher, given_up_by_signals, search, slots_on
 from quintain.orders import orders_of, stops_of
 from quintain.places import Early, Place, begun_early
@@ -16,10 +17,12 @@ from search.entries import Entry
 from search.errors import RecordsError
 from search.outlook import Foresight
 from search.records import Lease, Records
+from search.room import Share
 from search.spec import read_spec
 from search.view import read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
+    from quintain.callbacks import Callback
     from quintain.prepare import Prepared
 
 
@@ -32,9 +35,11 @@ def run(
     records: str | None = None,
     progress: bool = True,
     plan: bool = True,
+    fresh: bool = False,
     watcher: Watcher | None = None,
+    callbacks: Sequence["Callback"] = (),
 ) -> Result:
-    """Run one sweep to its end.
+    """Run one sweep to its end; what the store knows already is not run again.
 
     Args:
         spec: a TOML file, or the same as a dict.
@@ -44,7 +49,10 @@ def run(
         records: where to keep the record; default: QUINTAIN_RECORDS, else the user's data folder.
         progress: whether to show it, on standard error.
         plan: whether pilot fits say first how long it will take, where that is minutes.
+        fresh: whether to run what the store knows, too.
         watcher: shows progress in a way of its own.
+        callbacks: each is called with the sweep's id and every trial that has ended
+            (``quintain.callbacks``); what one raises is told and ends nothing.
 
     Raises:
         QuintainError: something that can be mended; nothing was written unless trials had begun.
@@ -52,13 +60,36 @@ def run(
     loaded = read_spec(_with_source(spec, data))
     with begun_early(loaded, data, runner, address) as early:
         from quintain.prepare import prepare
+        from quintain.roads import warned_of_roads
 
         watcher = watcher or (default_watcher() if progress else None)
         with Records.open(records, create=False) as ledger:
             prepared = prepare(loaded, data, ledger)
+            known = None if fresh else stands(prepared, address, ledger)
+            prepared = prepared if known else warned_of_roads(prepared, ledger)
+        if known is not None:
+            if early is not None:
+                early.abandon()
+            with Records.open(records) as store:
+                name = store.create(prepared.spec.name, known)
+                with store.acquire(name) as lease:
+                    return told_again(prepared, known["replays"], store, lease, watcher, data)
         place = placed(prepared, runner, address, early)
         with Records.open(records) as store:
-            return start(place, data, store, watcher=watcher, plan=plan)
+            watcher = telling(callbacks, store, watcher)
+            further = {"fresh": True} if fresh else None
+            return start(place, data, store, watcher=watcher, plan=plan, further=further)
+
+
+def telling(
+    callbacks: Sequence["Callback"], store: Records, watcher: Watcher | None
+) -> Watcher | None:
+    """A watcher that tells callbacks as well, where there are any."""
+    if not callbacks:
+        return watcher
+    from quintain.callbacks import Telling
+
+    return Telling(callbacks, store, watcher)
 
 
 def placed(
@@ -135,8 +166,11 @@ def resume(
     records: str | None = None,
     progress: bool = True,
     watcher: Watcher | None = None,
+    callbacks: Sequence["Callback"] = (),
 ) -> Result:
     """Go on with a sweep that was interrupted or stopped; nothing recorded runs again.
+
+    ``callbacks`` hear of trials that end from now on.
 
     Raises:
         RecordsError: no such sweep, or it is complete.
@@ -158,16 +192,20 @@ def resume(
         spec = spec_of(header)
         prepared = prepare(spec, data, store, header)
         must_be_the_same(sweep_id, header, prepared)
+        if "replays" in header:
+            with store.acquire(sweep_id) as lease:
+                return told_again(prepared, header["replays"], store, lease, watcher, data)
         if runner == "auto" and address is None:
             runner, address = header["runner"], header.get("address")
         place = Place(prepared, runner, address)
+        watcher = telling(callbacks, store, watcher)
         with store.acquire(sweep_id) as lease:
             return _sweep(prepared, place, None, store, lease, watcher, data, heard=heard)
 
 
 def drive(
     store: Records, lease: Lease, *, runner: str, address: str | None, slots: int | None,
-    heard: int, watcher: Watcher | None,
+    heard: int, watcher: Watcher | None, folder: Path | None = None, share: Share | None = None,
 ) -> Result:  # fmt: skip
     """A sweep that the service has queued, new or begun before, to its end.
 
@@ -177,8 +215,10 @@ def drive(
         runner: as for ``run``.
         address: as for ``run``.
         slots: trials at a time at most.
+        share: what part of a cluster it may use.
         heard: orders up to this change are done with.
         watcher: shows progress.
+        folder: where the spec's relative paths start on this machine, if elsewhere than recorded.
 
     Raises:
         QuintainError: something that can be mended; what was recorded is kept.
@@ -187,21 +227,32 @@ def drive(
 
     header = store.header(lease.sweep)
     begun = "fingerprint" in header
-    prepared = prepare(spec_of(header), None, store, header if begun else None)
-    place = Place(prepared, runner, address, slots=slots)
+    spec = spec_of({**header, "folder": str(folder)} if folder else header)
+    prepared = prepare(spec, None, store, header if begun else None)
+    known = header if "replays" in header else None
+    if not begun and not header.get("fresh"):
+        known = stands(prepared, address, store)
+        if known is not None:
+            store.settle(lease, {**header, **known})
+    if known is not None:
+        return told_again(prepared, known["replays"], store, lease, watcher, None)
+    place = Place(prepared, runner, address, slots=slots, share=share)
     foresight = started = None
     with ExitStack() as stack:
         if begun:
             must_be_the_same(lease.sweep, header, prepared)
         else:
             from quintain.least_memory import refuse_too_little
+            from quintain.roads import warned_of_roads
 
             refuse_too_little(prepared, place.name)
+            prepared = place.prepared = warned_of_roads(prepared, store)
             if not prepared.spec.evaluate.nested:
                 started = stack.enter_context(place())
-                most = slots_on(prepared.spec, started[1], slots)
+                most = slots_on(prepared.spec, started[1], slots, share)
                 foresight = _foreseen(place, started[1], most, watcher)
             settled = {**prepared.header(place.name), "address": place.address}
+            settled["folder"] = header["folder"]
             store.settle(lease, {**header, **settled})
         return _sweep(prepared, place, started, store, lease, watcher, None, foresight, heard)
 
@@ -222,17 +273,28 @@ def _sweep(
             from quintain.nested import search_outer
 
             store.append(sweep_id, [Entry("state", time.time(), {"state": "running"})], lease)
-            inner = Bounds(place.slots, stops_of(store, sweep_id, heard))
+            inner = Bounds(place.slots, place.share, stops_of(store, sweep_id, heard))
             over = search_outer(prepared, place, store, lease, watcher, inner)
             if over is not None:
                 ended = {"state": over[0], "reason": over[1]}
                 store.append(sweep_id, [Entry("state", time.time(), ended)], lease)
-                return Result(read_view(store, sweep_id), spec=prepared.spec, data=data)
+                return Result(
+                    read_view(store, sweep_id), spec=prepared.spec, data=data,
+                    records=store.address,
+                )  # fmt: skip
         runner, machine = started or stack.enter_context(place())
-        bounds = Bounds(place.slots, orders_of(store, sweep_id, heard))
+        bounds = Bounds(place.slots, place.share, orders_of(store, sweep_id, heard))
         search(prepared, runner, machine, store, lease, watcher, foresight, bounds)
-        close(prepared, store, lease)
-    return Result(read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared)
+        if "vary" in store.header(sweep_id):
+            from quintain.varying.concluding import conclude
+
+            conclude(prepared, store, lease)
+        else:
+            close(prepared, store, lease)
+    return Result(
+        read_view(store, sweep_id), spec=prepared.spec, data=data, prepared=prepared,
+        records=store.address,
+    )  # fmt: skip
 
 
 def _must_be_resumable(store: Records, sweep_id: str) -> None:
@@ -292,6 +354,15 @@ def open_sweep(sweep: str, data: Any = None, *, records: str | None = None) -> R
     """
     with Records.open(records, create=False) as store:
         return Result(read_view(store, store.resolve(sweep)), data=data, records=records)
+
+
+def open_records(url: str | None = None) -> Records:
+    """The store of sweeps at ``url``, to read; a context manager. None: where commands look.
+
+    Raises:
+        RecordsError: it cannot be opened, or is no store of ours.
+    """
+    return Records.open(url, create=False)
 
 
 def _with_source(spec: str | Path | Mapping[str, Any], data: Any) -> str | Path | Mapping[str, Any]:

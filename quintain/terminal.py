@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,28 @@ runner_option = click.option(
 address_option = click.option(
     "--address", metavar="HOST:PORT", help="Join this running Ray cluster instead of starting one."
 )
+
+
+#: Seconds of a day, an hour, a minute.
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+class Span(click.ParamType[float]):
+    """A length of time: 90d, 1h30m, 45s."""
+
+    name = "span"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        text = str(value)
+        parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            self.fail(f"{text!r} is no length of time: write 90d, 2h, 1h30m or 45s", param, ctx)
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 class Example(click.Command):

@@ -1,9 +1,11 @@
 """One database: its connections, the one way to write, and its failures in one line."""
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -11,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from search import tables
 from search.errors import RecordsError
 from search.location import Location
+from search.upgrading import Check, StandIns, always
 
 #: Seconds a statement waits for another program's write, well below a lease's lapse.
 BUSY_S = 15
@@ -39,6 +42,9 @@ class Database:
         self.place = place
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
+        self._turn = threading.Lock() if self._sqlite else nullcontext()
+        self._stand_ins: StandIns | None = None
+        self._upgrading = threading.Lock()
 
     @classmethod
     def at(cls, location: Location) -> "Database":
@@ -51,6 +57,11 @@ class Database:
         settings = {"isolation_level": None}
         engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args=settings)
         return cls(engine, place)
+
+    @property
+    def in_sqlite(self) -> bool:
+        """Whether it is a file, or in memory, rather than a server."""
+        return self._sqlite
 
     def close(self) -> None:
         """Close every connection; an SQLite file is then whole without its side files."""
@@ -68,9 +79,13 @@ class Database:
 
         SQLite: the driver is in autocommit (``isolation_level`` None), so nothing begins behind
         our back, and the write lock is taken at the start: a transaction that reads before it
-        writes cannot be refused half way.
+        writes cannot be refused half way. Threads of this process take turns before they ask for
+        it: SQLite lets who finds it taken sleep for longer each time, and the unlucky for long. A
+        store read as an older one is upgraded first.
         """
-        with self._plainly(), self._engine.connect() as connection:
+        if self._stand_ins is not None:
+            self._upgrade()
+        with self._plainly(), self._turn, self._engine.connect() as connection:
             if self._sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
@@ -92,12 +107,55 @@ class Database:
         with self.reading() as connection:
             return tables.version_of(connection, self.place)
 
-    def migrate(self) -> None:
-        """Make or upgrade the tables."""
+    def migrate(self, check: Check = always) -> None:
+        """Make or upgrade the tables; ``check`` may refuse to, inside the same transaction."""
         if self._sqlite:
             self._use_wal()
         with self.writing() as connection:
+            check(connection)
             tables.migrate(connection, self.place)
+
+    def read_older(self, version: int, check: Check) -> None:
+        """Read a store of an older ``version`` as it is, its missing tables as empty ones.
+
+        Nothing in it changes, so that an older quintain that uses it goes on; the first write
+        upgrades it, unless ``check`` refuses.
+        """
+        self._stand_ins = StandIns(version, self._engine, check)
+
+    def _upgrade(self) -> None:
+        with self._upgrading:
+            if self._stand_ins is None:  # another thread was first
+                return
+            stand_ins, self._stand_ins = self._stand_ins, None
+            try:
+                stand_ins.leave()
+                self.migrate(stand_ins.check)
+            except BaseException:
+                self.read_older(stand_ins.version, stand_ins.check)
+                raise
+
+    def snapshot(self) -> AbstractContextManager[sa.Connection]:
+        """A connection whose reads are all of one moment, whatever is written meanwhile."""
+        return _snapshot(self)
+
+    def raw_copy(self, path: Path) -> None:
+        """An SQLite store copied page by page into a new file, while others read and write it."""
+        with self.reading() as connection, closing(sqlite3.connect(path)) as copy:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            source.backup(copy, pages=1000)
+
+    def damage(self) -> list[str]:
+        """What the database itself finds wrong, a line each; only SQLite can be asked."""
+        if not self._sqlite:
+            return []
+        with self.reading() as connection:
+            found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+            loose = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        found = [line for line in found if line != "ok"]
+        return found + [f"a row of {row[0]} refers to one of {row[2]} that is not there"
+                        for row in loose]  # fmt: skip
 
     def _use_wal(self) -> None:
         """Readers and the writer do not wait for each other; kept in the file from then on.
@@ -114,6 +172,17 @@ class Database:
                 if not _busy(error) or time.monotonic() > until:
                     raise
                 time.sleep(0.02)
+
+
+@contextmanager
+def _snapshot(database: Database) -> Iterator[sa.Connection]:
+    with database.reading() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+        connection.rollback()
 
 
 def check_file(location: Location, create: bool) -> bool:

@@ -1,11 +1,14 @@
 """The sweep's hands: feeds events in, writes what it answers, and tells who listens."""
 
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from evaluators.types import Warned
 from search.entries import Entry
 from search.errors import LeaseError, RecordsError
 from search.events import BudgetsSet, Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
@@ -60,11 +63,17 @@ class Driver:
         self._oof_folder: Path = records.folder / sweep_id
         self._oof_bytes = sum(file.stat().st_size for file in self._oof_folder.glob("*.oof"))
         self._oof_full = False
+        self._unshared = False
 
     @property
     def finished(self) -> bool:
         """Whether the sweep is over."""
         return self.sweep.finished
+
+    @property
+    def places(self) -> int:
+        """Packs at a time for which there is room on the nodes that there are now."""
+        return self.sweep.queue.room.most
 
     def stop(self, reason: str, grace_s: float = 0.0) -> None:
         """Ask the sweep to stop. Safe in a signal handler: acted on at the next ``poll``.
@@ -151,6 +160,8 @@ class Driver:
         Over the cap they are left out, and that is said once.
         """
         entry, oof = record.entry, record.oof
+        if record.kept is not None:
+            return self._with_kept(entry, *record.kept)
         if oof is None:
             return [entry]
         if self._oof_full:
@@ -170,6 +181,36 @@ class Driver:
         self._oof_bytes += len(oof)
         return [replace(entry, body={**entry.body, "oof": path.name})]
 
+    def _with_kept(self, entry: Entry, sweep: str, name: str) -> list[Entry]:
+        """The outputs that another sweep has kept of this trial are ours as well.
+
+        Where they are gone, or cannot be had from here, that is said once.
+        """
+        mine = _oof_name(entry)
+        try:
+            share(self._records.folder / sweep / Path(name).name, self._oof_folder / mine)
+        except OSError:
+            warned = [] if self._unshared else [_unshared(entry, sweep)]
+            self._unshared = True
+            return [entry, *warned]
+        return [replace(entry, body={**entry.body, "oof": mine})]
+
+
+def share(kept: Path, mine: Path) -> None:
+    """``mine`` is the file ``kept``, which may be deleted by its own name.
+
+    Raises:
+        OSError: it is not there, or cannot be read or written.
+    """
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.unlink(missing_ok=True)
+    try:
+        os.link(kept, mine)
+    except FileNotFoundError:
+        raise
+    except OSError:  # no hard links on this file system
+        shutil.copyfile(kept, mine)
+
 
 def _oof_name(entry: Entry) -> str:
     """By trial and attempt; a finalist's by its place and the partition."""
@@ -183,3 +224,13 @@ def _without_oof(entry: Entry, why: str) -> Entry:
     message = f"from trial {entry.trial} on, out-of-fold outputs are not kept: {why}"
     body = {"code": "oof_not_kept", "message": message, "figure": float(entry.trial)}
     return Entry("warning", entry.time, body)
+
+
+def _unshared(entry: Entry, sweep: str) -> Entry:
+    """The warning that a trial is known and its out-of-fold outputs are not."""
+    message = (
+        f"trial {entry.trial} is known from {sweep}, whose out-of-fold outputs are not to be had "
+        "here: what is computed from the outputs of all trials, as BBC-CV, is left out"
+    )
+    warned = Warned("known_without_outputs", message, float(entry.trial))
+    return Entry("warning", entry.time, asdict(warned))

@@ -26,6 +26,7 @@ from typing import Any, Literal
 #: outer     an outer fold of a nested sweep          body: sweep, state, scores, wall_s
 #: nested    the estimate over all outer folds        body: score, folds, low, high, level, method
 #: budgets   the budgets are others from here on   body: trials, timeout_s, user
+#: known     what was known before the first trial   body: sweeps, replay, learnt_from
 #: node      what a node did for some seconds     body: host, seconds, cores, cores_busy, memory_mb,
 #:           memory_total_mb
 #: plan      what was foreseen before the first trial      body: as ``search.outlook.Foresight``
@@ -34,7 +35,7 @@ from typing import Any, Literal
 Kind = Literal[
     "asked", "started", "fold", "paused", "lost", "ended", "baseline", "warning", "state",
     "finalists", "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node", "plan",
-    "budgets", "returned",
+    "budgets", "returned", "varied", "known",
 ]  # fmt: skip
 
 #: States of a sweep and of a trial.

@@ -208,10 +208,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Write this down. ``oof`` belongs to the entry and goes to a file of its own."""
+    """Write this down. ``oof`` belongs to the entry and goes to a file of its own.
+
+    ``kept``: it is there already, by (sweep, file).
+    """
 
     entry: Entry
     oof: bytes | None = field(default=None, repr=False)
+    kept: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

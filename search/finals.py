@@ -228,7 +228,7 @@ class Finals:
             self._false_starts = 0
             failure: Failure | None = Failure("worker_lost", event.detail)
         else:
-            job.deaths += 1
+            job.deaths += event.loss != "preempted"
             elapsed = event.time - flight.started_at
             limit = self._rules.limit_s(
                 self.policy.trial_timeout_s, job.partition != SEARCH, job.folds

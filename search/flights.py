@@ -160,6 +160,12 @@ def lost_entry(trial: Trial, now: float, reason: str, guilty: bool) -> Entry:
     return Entry("lost", now, body, trial.number, trial.attempt)
 
 
+def cancelled_entry(trial: Trial, now: float, reason: str) -> Entry:
+    """That a trial was ended before it had a verdict."""
+    body = {"state": "cancelled", "reason": reason}
+    return Entry("ended", now, body, trial.number, trial.attempt)
+
+
 def failed_body(failure: Failure) -> dict[str, Any]:
     """What the end of a failed trial has besides."""
     return {"cause": failure.cause, "reason": failure.reason, "traceback": failure.traceback}

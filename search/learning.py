@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluators.race import Bar
-from evaluators.types import Configuration
+from evaluators.types import Configuration, Resources
 from search.bodies import number
 from search.choice import alike
 from search.entries import Entry
@@ -75,6 +75,12 @@ class Learning:
     def looked_at(self, trial: Trial) -> None:
         """A trial of the opening has a score at rung 0, and waits."""
         self._strategy.looked_at(trial.number, trial.configuration, trial.path[0])
+
+    def reached(self, trial: Trial, used: Resources) -> None:
+        """A trial has reached the end that it had in an earlier sweep, where it took ``used``."""
+        if trial.state != "failed":
+            self.measured(trial.configuration.model, used.wall_s, used.peak_mb)
+        self.ended(trial)
 
     def measured(self, model: str, wall_s: float, peak_mb: float) -> None:
         """What a trial without a failure took."""

@@ -6,8 +6,9 @@ from evaluators.types import Failure
 from search.events import PackLost
 
 #: Workers a trial may lose, alone on them, before it is given up. A fatal signal of its own comes
-#: back; a kill from outside may not; a node is never the trial's fault.
-DEATHS_ALLOWED = {"killed": 2, "memory": 2, "segfault": 1, "node": 4, "preempted": 4}
+#: back; a kill from outside may not; a node is hardly the trial's fault. To be preempted costs
+#: nothing, however often.
+DEATHS_ALLOWED = {"killed": 2, "memory": 2, "segfault": 1, "node": 4}
 
 
 def judged(
@@ -20,15 +21,13 @@ def judged(
     """
     if limit_s is not None and elapsed_s >= limit_s:
         return Failure("timeout", f"held its worker for {elapsed_s:.1f} s, limit {limit_s:g} s")
-    if deaths < DEATHS_ALLOWED.get(event.loss, 2):
+    if event.loss == "preempted" or deaths < DEATHS_ALLOWED.get(event.loss, 2):
         return None
     match event.loss:
         case "memory":
             return Failure("out_of_memory", f"{event.detail}{_reached(event)}")
         case "segfault":
             return Failure("crashed", event.detail)
-        case "preempted":
-            return Failure("preempted", f"{deaths} times: {event.detail}")
     return Failure("worker_lost", f"{deaths} workers lost: {event.detail}")
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from search.entries import Entry, SweepState
 from search.events import BudgetsSet
-from search.room import Node, Room
+from search.room import Node, Room, Share
 
 #: Workers that may die before their pack, in a row, before the sweep is given up.
 FALSE_STARTS_ALLOWED = 5
@@ -89,6 +89,7 @@ class Policy:
         pack_s: predicted work that fills a pack, in seconds.
         pack_items: configurations in a pack at most.
         constraints: cost above which a trial is not recommended, by name (``search.constraints``).
+        share: what it may use of nodes that join later; None: ``slots`` for ever.
         nodes: what there is to run on; empty where memory is not to be reckoned with.
         threads: of one fit.
         memory_mb: what every trial may take, where the user says so, in units of 2**20 bytes.
@@ -116,13 +117,15 @@ class Policy:
     threads: int = 1
     memory_mb: float | None = None
     foreseen_mb: Mapping[str, float] = field(default_factory=dict)
+    share: Share | None = None
 
     def room(self) -> Room:
         """The workers that may be, none of them started."""
         foreseen_mb = max(self.foreseen_mb.values(), default=0.0)
         return Room(
-            self.nodes, self.threads, self.slots, fixed_mb=self.memory_mb, foreseen_mb=foreseen_mb
-        )
+            self.nodes, self.threads, self.slots, fixed_mb=self.memory_mb, foreseen_mb=foreseen_mb,
+            share=self.share,
+        )  # fmt: skip
 
     def search_s(self, winner_s: float) -> float | None:
         """The part of ``timeout_s`` that the search may use; the finalists get the rest.

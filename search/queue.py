@@ -8,8 +8,10 @@ from collections import deque
 from math import ceil
 
 from evaluators.race import Bar
+from search.bodies import resources_of
 from search.entries import Entry
 from search.events import Item, Pack, Record
+from search.known import Known, ended_at_once
 from search.learning import Learning
 from search.opening import Opening
 from search.policy import Policy
@@ -26,13 +28,19 @@ class Queue:
 
     Attributes:
         exhausted: the space has no further configuration.
+        answered: whether the last trial that was asked ended at once: it is known already.
         room: which workers there are.
         opening: trials that wait to be compared, and who of them goes on next.
         policy: what it hands out by; its budget may be set anew.
     """
 
-    def __init__(self, policy: Policy, trials: Trials, learning: Learning) -> None:
+    def __init__(
+        self, policy: Policy, trials: Trials, learning: Learning, known: Known | None = None
+    ) -> None:
+        """``known``: how configurations ended before."""
         self.exhausted = False
+        self.answered = False
+        self._known = known
         self.room = policy.room()
         self.packs = 0
         self.policy = policy
@@ -89,6 +97,7 @@ class Queue:
         ``handed_out``: configurations under way.
         """
         out: list[Record] = []
+        self.answered = False
         found = self._first(now, out)
         if found is None:
             return out, None
@@ -165,29 +174,52 @@ class Queue:
     def _next(self, now: float, out: list[Record]) -> bool:
         """One more waits its turn: of the opening once that is over, else a new one."""
         paused = [self._trials[number] for number in self.opening.waiting]
-        asked = None if paused and self.opening.over(len(self._trials)) else self._ask(now)
-        if asked is not None:
-            out.append(asked)
-        elif paused:
+        if not (paused and self.opening.over(len(self._trials))):
+            asked = len(self._trials)
+            if self._ask(now, out):
+                return True
+            if len(self._trials) > asked:  # it has ended: whether the sweep has is seen first
+                return False
+        if paused:
             self._waiting.append(self.opening.next(paused).number)
-        return asked is not None or bool(paused)
+        return bool(paused)
 
-    def _ask(self, now: float) -> Record | None:
-        """One more configuration from the strategy, if budget, order and space allow it."""
+    def _ask(self, now: float, out: list[Record]) -> bool:
+        """One more configuration from the strategy, if budget, order and space allow it.
+
+        Whether it waits; one that is known ends at once.
+        """
         trials = self._trials
         if self.exhausted or trials.ended + trials.live >= self.policy.budget:
-            return None
+            return False
         if self._learning.must_wait():
-            return None
+            return False
         configuration = self._learning.ask()
         if configuration is None:
             self.exhausted = True
-            return None
+            return False
         trial = trials.add(configuration, self._learning.origin, now)
-        self._waiting.append(trial.number)
         body = {
             "model": configuration.model,
             "params": dict(configuration.params),
             "origin": trial.origin,
         }
-        return Record(Entry("asked", now, body, trial.number))
+        out.append(Record(Entry("asked", now, body, trial.number)))
+        if self._known is not None and self._ended(trial, self._known, now, out):
+            return False
+        self._waiting.append(trial.number)
+        return True
+
+    def _ended(self, trial: Trial, known: Known, now: float, out: list[Record]) -> bool:
+        """Whether a new trial has ended before, and so ends now."""
+        configuration, learning = trial.configuration, self._learning
+        bar = learning.bar(configuration.model)
+        found = known.of(trial.number, configuration, self.policy, bar)
+        if found is None:
+            return False
+        out.append(ended_at_once(self._trials, trial, *found, self.policy, now))
+        learning.reached(trial, resources_of(found[1]))
+        if learning.at_boundary(self.exhausted):
+            learning.learn()
+        self.answered = True
+        return True

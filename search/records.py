@@ -27,6 +27,7 @@ from search.lease import Holder, Lease
 from search.record_types import HoldoutRecord, LookRecord, SweepRecord
 
 if TYPE_CHECKING:  # SQLAlchemy costs 0.4 s: paid at the first open, not by `quintain --help`
+    import pandas as pd
     from sqlalchemy import Row
 
     from search.changes import Changes
@@ -67,6 +68,16 @@ class Records:
     def url(self) -> str:
         """Where the records are, in full and without the password."""
         return self._location.shown
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a store; False where one opened to read was not there."""
+        return self._exists
+
+    @property
+    def address(self) -> str:
+        """What ``open`` takes to open them again, the password included: never to be shown."""
+        return self._location.url.render_as_string(hide_password=False)
 
     @property
     def place(self) -> str:
@@ -177,6 +188,14 @@ class Records:
             (number, Entry(kind, time, bodies.read_quickly(body), *place))
             for number, kind, time, body, *place in self._store.select_told(sweep, seq, kinds)
         ]
+
+    def ends(self, sweep: str, upto: int = 2**62) -> list[tuple[int, str, int, int, str]]:
+        """What a sweep asked, how it ended and its budgets, up to an entry, in order.
+
+        Each is (number of the entry, kind, trial, rung, body as stored). Nothing of a sweep that
+        is not there.
+        """
+        return [(*row,) for row in self._store.select_ends(sweep, upto)]
 
     def settle(self, lease: Lease, header: Mapping[str, Any]) -> None:
         """Replace the header that a sweep was queued with, before its first entry.
@@ -306,6 +325,18 @@ class Records:
     def source(self, table: str) -> bytes | None:
         """The rows of a source table; None where no sweep of this store kept them."""
         return self._store.select_source(table)
+
+    def to_pandas(self, sweep: str | None = None) -> "pd.DataFrame":
+        """The trials of a sweep, by id or name, or of all, oldest first; a row each.
+
+        ``search.frame`` names the columns.
+        """
+        from search.frame import frame
+        from search.view import read_view
+
+        found = [each.id for each in reversed(self.sweeps())]
+        ids = found if sweep is None else [self.resolve(sweep)]
+        return frame([read_view(self, each) for each in ids])
 
     def _unknown(self, text: str, starts: Iterable[str] = ()) -> UnknownSweepError:
         """Nobody is told "unknown" without what there is."""

@@ -29,6 +29,7 @@ from search.report_tables import (
     score,
     trials_table,
 )
+from search.report_vary import diary, steps_picture
 from search.view import SweepView
 
 __all__ = [
@@ -137,12 +138,15 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     if view.best is not None:
         yield from _estimate(view)
     yield from _refreshed(view)
+    yield from _varied(view)
     counts = view.counts
     told = [f"{counts[state]} {state}" for state in counts if counts[state]]
     because = f" ({view.reason})" if view.reason else ""
     state = Text(f"{view.state}{because}", STYLES.get(view.state, ""))
     yield _line("state", state + Text(f"  {', '.join(told) or 'no trials yet'}", "dim"))
     yield from (_line("constraint", Text(each, "yellow")) for each in constraint_lines(view))
+    for told_of in view.known.lines() if view.known is not None else ():
+        yield _line("known", told_of)
     best = view.best
     if best is None:
         what = "has completed with a score"
@@ -178,6 +182,8 @@ def _estimate(view: SweepView) -> Iterator[RenderableType]:
         why = view.finals.failure or "the winner was not scored on fresh folds before the end"
         if "searchcv" in view.header:
             why = "SearchCV scores on the folds searched on alone; see its estimate_"
+        if (steps := view.header.get("vary")) is not None:
+            why = f"these are steps from {steps['of']}: they compare, and claim nothing"
         yield _line("estimate", Text(f"none: {why}", "yellow"))
         return
     ends = f"[{score(found.interval.low)}, {score(found.interval.high)}]"
@@ -222,6 +228,15 @@ def _refreshed(view: SweepView) -> Iterator[RenderableType]:
         yield _aside(told)
 
 
+def _varied(view: SweepView) -> Iterator[RenderableType]:
+    """Of steps that started here a line each; of a sweep of steps their picture."""
+    if "vary" not in view.header:
+        yield from (_line("one at a time", told) for told in diary(view))
+        return
+    if view.varied:
+        yield from (Text(), steps_picture(view.varied[-1]), Text())
+
+
 def _warnings(view: SweepView) -> list[Text]:
     """Each warning with its code, which the docs explain."""
     return [
@@ -259,13 +274,13 @@ def _next(view: SweepView) -> Group:
             how = "the same fit in Python"
         steps.insert(0, (how, "go on; nothing recorded runs again"))
     elif view.state == "completed":
-        if view.header.get("rows_locked"):
+        if view.header.get("rows_locked") and "vary" not in view.header:
             look = f'quintain holdout {view.id} --why "..."'
             steps.insert(0, (look, "score the winner on the locked rows; each look counts"))
         steps.append((f"quintain show {view.id} --json", "the same for a program"))
     if view.failures:
         first = view.failures[0].trials[0]
-        steps.append((f"quintain trials {view.id} --traceback {first}", "why that one failed"))
+        steps.append((f"quintain show {view.id} --trial {first}", "why that one failed, in full"))
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(style="dim", overflow="fold")

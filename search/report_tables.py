@@ -79,7 +79,8 @@ def trials_table(view: SweepView) -> Group:
     columns(table, "score", "wall s", "CPU s", "peak MB")
     table.add_column("model and parameters", overflow="fold", ratio=1)
     for trial in view.trials:
-        state = Text("cached" if trial.cached else trial.state, STYLES.get(trial.state, ""))
+        state = Text(trial.state, STYLES.get(trial.state, ""))
+        state += Text(", cached" if trial.cached else "", "dim")
         why = f"{trial.cause}: {trial.reason}\n" if trial.cause else ""
         why += f"infeasible: {trial.infeasible}\n" if trial.infeasible else ""
         table.add_row(
@@ -224,7 +225,8 @@ def failures_table(view: SweepView) -> Group | None:
             str(len(group.trials)), Text(group.cause), Text(group.reason), f"{which}{more}"
         )
     failed = view.counts["failed"]
-    return titled(f"{failed} trial{'s' * (failed != 1)} failed", table)
+    roads = "\n".join(str(road) for road in view.failed_roads)
+    return titled(f"{failed} trial{'s' * (failed != 1)} failed", table, roads)
 
 
 def said_table(view: SweepView) -> Group | None:

@@ -35,6 +35,28 @@ class Node:
         return min(self.cores // threads, self.by_memory(worker_mb))
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one search may use of the cores there are, now and when nodes join.
+
+    Attributes:
+        most: trials at a time, however many nodes join; None: as many as there is room for.
+        sharers: searches that have an even part each.
+        reserved: cores that each of them takes beside its trials.
+    """
+
+    most: int | None = None
+    sharers: int = 1
+    reserved: float = 0.0
+
+    def places(self, nodes: Sequence[Node], threads: int) -> int:
+        """Trials of so many threads at a time; at least one where any node has room for it."""
+        whole = sum(node.cores // threads for node in nodes)
+        cores = sum(node.cores for node in nodes) - self.sharers * self.reserved
+        mine = max(min(1, whole), int(cores // self.sharers // threads))
+        return min(whole, mine, whole if self.most is None else self.most)
+
+
 class Room:
     """The workers there are, by memory class, and which of them are busy.
 
@@ -52,20 +74,27 @@ class Room:
 
     def __init__(
         self, nodes: Sequence[Node], threads: int, most: int, *, fixed_mb: float | None = None,
-        foreseen_mb: float = 0.0,
+        foreseen_mb: float = 0.0, share: Share | None = None,
     ) -> None:  # fmt: skip
-        """``fixed_mb``: what every trial may take, where the user says so: then one class.
+        """``share``: what it may use where nodes may join; ``most`` says nothing then.
+
+        ``fixed_mb``: what every trial may take, where the user says so: then one class.
 
         ``foreseen_mb``: what trials are expected to take: the base class holds so much.
         """
         self._threads = threads
         self._fixed_mb = fixed_mb
         self._asked = most
+        self._allowed = share
         self._open: Counter[float] = Counter()
         self._busy: Counter[float] = Counter()
         self._classes: set[float] = set()
         self.move(tuple(nodes) or (Node(most * threads),))
-        shares = [_share(node, threads, self.most, foreseen_mb) for node in self._nodes]
+        # where others search too each worker has its core's part, or one search had all memory
+        few = (
+            self.most if share is None or share.sharers == 1 else sum(n.cores for n in self._nodes)
+        )
+        shares = [_share(node, threads, few, foreseen_mb) for node in self._nodes]
         self.base = min(shares) if fixed_mb is None else fixed_mb
         self.started = self.deaths = 0
         self.held_by_memory = False
@@ -75,7 +104,8 @@ class Room:
         self._nodes = tuple(nodes)
         able = [node for node in nodes if node.cores >= self._threads]
         self.largest = max((node.memory_mb for node in able), default=0.0)
-        self.most = min(self._asked, sum(node.cores // self._threads for node in nodes))
+        allowed = self._allowed or Share(most=self._asked)
+        self.most = allowed.places(nodes, self._threads)
         for size in [size for size in self._open if size > self.largest]:
             self._open[size] = self._busy[size]  # the idle ones went with their node
             self._classes.discard(size)

@@ -146,8 +146,8 @@ class Search(Section):
     pruner: Pruner = Field(default="auto", description="who ends losing trials early")
     stop_when: StopWhen = Field(default=StopWhen(), description="reasons to end early")
     constraints: Constraints = Field(default=Constraints(), description="what the winner may cost")
-    warm_start: Annotated[tuple[Text, ...], only([])] = Field(
-        default=(), description="sweeps to learn from (not built yet)"
+    warm_start: Annotated[tuple[Text, ...], Field(max_length=5)] = Field(
+        default=(), description="ids of up to 5 sweeps that the sampler learns from"
     )
     seed: Seed = Field(default=0, description="of the sampler and the models")
     deterministic: Flag = Field(default=False, description="counts in place of measured seconds")
@@ -213,6 +213,14 @@ class Model(Section):
         return settled(block_parameters(self.space, *beside), self.params)
 
 
+class Code(Section):
+    """``[code]``: own modules, which travel to wherever trials run."""
+
+    include: tuple[Text, ...] = Field(
+        default=(), description='folders and files with them, as in ["src/"]'
+    )
+
+
 def _blocks(value: object) -> object:
     if isinstance(value, Mapping):
         raise refused("is one table; write [[model]] with two brackets")
@@ -231,6 +239,7 @@ class Spec(Section):
     evaluate: Evaluate = Field(default=Evaluate(), description="metric and folds")
     search: Search = Field(default=Search(), description="sampler and budget")
     resources: Resources = Field(default=Resources(), description="what a trial may use")
+    code: Code = Field(default=Code(), description="own modules that trials need")
     model: Annotated[tuple[Model, ...], BeforeValidator(_blocks)] = Field(
         description="at least one [[model]] with an estimator"
     )

@@ -18,6 +18,9 @@ from search.wording import listed, shown
 
 Problem = tuple[Place, str]
 
+#: Samplers that learn from what they are told.
+LEARNING = ("tpe",)
+
 _ROLES = ("group_column", "time_column", "weight_column")
 
 
@@ -34,6 +37,7 @@ def broken_rules(tree: Mapping[str, Any]) -> dict[Place, str]:
         _conditions,
         _grid,
         _constraints,
+        _warm_start,
     )
     return {place: sentence for rule in rules for place, sentence in rule(tree)}
 
@@ -233,3 +237,19 @@ def _constraints(tree: Mapping[str, Any]) -> Iterator[Problem]:
             "measured time and memory differ from run to run, which deterministic = true rules "
             "out; take one of them out",
         )
+
+
+def _warm_start(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Only a sampler that learns has a use for what earlier sweeps found."""
+    sampler, named = _part(tree, "search", "sampler"), _part(tree, "search", "warm_start")
+    if not named or not isinstance(named, list | tuple):
+        return
+    if isinstance(sampler, str) and sampler not in LEARNING:
+        yield (
+            ("search", "warm_start"),
+            f'sampler = "{sampler}" learns from no trial; allowed: sampler = "tpe", or no '
+            "warm_start",
+        )
+    again = next((each for place, each in enumerate(named) if each in named[:place]), None)
+    if again is not None:
+        yield ("search", "warm_start"), f"{shown(again)} stands there twice; name it once"

@@ -28,6 +28,7 @@ from search.tables import (
     submissions,
     sweeps,
 )
+from search.upgrading import no_driver_alive
 
 _C = entries.c
 _TOLD = (_C.seq, _C.kind, _C.time, _C.body, _C.trial, _C.attempt, _C.rung, _C.fold)
@@ -55,7 +56,8 @@ class Store:
     def open(cls, location: Location, create: bool) -> "Store | None":
         """The store at ``location``, made or upgraded if need be; a current one is not written to.
 
-        None if there is none and ``create`` is not set.
+        None if there is none and ``create`` is not set. An older one is then upgraded by the first
+        write only.
 
         Raises:
             RecordsError: no folder, no permission, no database of ours, a newer version.
@@ -69,8 +71,12 @@ class Store:
             if version is None and not create:
                 database.close()
                 return None
-            if version != tables.VERSION:
+            if version is None:
                 database.migrate()
+            elif version < tables.VERSION and create:
+                database.migrate(no_driver_alive(version, location.place))
+            elif version < tables.VERSION:
+                database.read_older(version, no_driver_alive(version, location.place))
         except BaseException:
             database.close()
             raise
@@ -132,6 +138,17 @@ class Store:
         with self._database.reading() as connection:
             self._check_sweep(connection, sweep)
             return [tuple(row) for row in connection.execute(query.order_by(_C.seq))]
+
+    def select_ends(self, sweep: str, upto: int) -> list[tuple[int, str, int, int, str]]:
+        """(seq, kind, trial, rung, body) of what was asked, ends and budgets, to an entry."""
+        known, kinds = entries.c, ("asked", "ended", "budgets")
+        query = (
+            sa.select(known.seq, known.kind, known.trial, known.rung, known.body)
+            .where(known.sweep == sweep, known.seq <= upto, known.kind.in_(kinds))
+            .order_by(known.seq)
+        )
+        with self._database.reading() as connection:
+            return [tuple(row) for row in connection.execute(query)]
 
     def select_sweeps(self, sweep: str | None = None) -> list[tuple[sa.Row[Any], Holder | None]]:
         """Each sweep, or one, newest first: its row and its holder, if that one is alive.
@@ -224,6 +241,8 @@ class Store:
             sa.select(entries.c.sweep, entries.c.trial)
             .join(sweeps)
             .where(_on(data), entries.c.kind == "ended", sa.or_(*ends))
+            # one that is known from another sweep was counted there
+            .where(~entries.c.body.contains('"cached":{', autoescape=True))
             .distinct()
         )
         with self._database.reading() as connection:

@@ -5,6 +5,7 @@ samplers that need them.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from evaluators.types import Configuration
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 Verdict = Literal["completed", "pruned", "failed", "infeasible", "cancelled"]
 
 SAMPLERS = ("tpe", "random", "grid", "sobol")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a trial of an earlier sweep ended."""
+
+    configuration: Configuration
+    score: float | None
+    verdict: Verdict
 
 
 class Strategy(Protocol):
@@ -62,6 +72,8 @@ def make_strategy(
     seed: int,
     resumed: int = 0,
     first: Sequence[Configuration] = (),
+    because: str = "refresh",
+    warm: Sequence[Told] = (),
     opening: int = 0,
     race: Literal["maximize", "minimize"] | None = None,
 ) -> Strategy:
@@ -69,7 +81,9 @@ def make_strategy(
 
     ``trials`` is the budget: a grid that is larger is sampled. ``seed`` is at least 0.
     ``resumed`` counts the trials asked for before, so that a resumed sampler does not repeat them.
-    ``first`` are finalists of an earlier sweep, to be asked before anything else.
+    ``first`` are to be asked before anything else, ``because`` names the reason: "refresh" for the
+    finalists of an earlier sweep, "replay" for the trials of one with the same spec.
+    ``warm``: how trials of earlier sweeps ended; they may be asked again, as trials of this one.
     ``opening``: trials that are asked before any has ended; ``race``: which way is better in what
     looks at them find.
 
@@ -96,8 +110,10 @@ def make_strategy(
             inner, patience = _grid(space, trials, seed), None
         case _:
             raise SpecError([f"$.search.sampler: {unknown(sampler, SAMPLERS, 'a sampler')}"])
+    for place, told in enumerate(warm, start=1):
+        inner.tell(-place, told.configuration, told.score, told.verdict)
     distinct = Distinct(inner, space, seed=seed, patience=patience)
-    return First(distinct, first) if first else distinct
+    return First(distinct, first, because) if first else distinct
 
 
 class First:
@@ -108,16 +124,19 @@ class First:
     from its own and does not propose them again.
     """
 
-    def __init__(self, inner: Strategy, first: Sequence[Configuration]) -> None:
+    def __init__(
+        self, inner: Strategy, first: Sequence[Configuration], because: str = "refresh"
+    ) -> None:
         self._inner = inner
+        self._because = because
         self._first = tuple(first)
         self._again: list[Configuration] = []
         self._given = False
 
     @property
     def name(self) -> str:
-        """Says "refresh" after one of the given, else the sampler's name."""
-        return "refresh" if self._given else self._inner.name
+        """Why it was given after one of the given, else the sampler's name."""
+        return self._because if self._given else self._inner.name
 
     def ask(self, trial: int) -> Configuration | None:
         """The given one of this number, then those to be repeated, then the sampler's."""

@@ -148,7 +148,9 @@ class Submissions:
 
     def launch(self, sweep: str, launch: str, secret: str | None = None) -> bool:
         """Name the driver that may take a waiting sweep; False where it waits no longer."""
-        return self._move(sweep, "waiting", None, state="launched", launch=launch, secret=secret)
+        return self._move(
+            sweep, "waiting", None, False, state="launched", launch=launch, secret=secret
+        )
 
     def of_secret(self, token: str) -> Submission | None:
         """The launched sweep whose driver has this token; None if it is nobody's any more."""
@@ -177,30 +179,36 @@ class Submissions:
                 values = [{"sweep": sweep, **row} for row in rows]
                 connection.execute(sa.insert(entries), values)
 
-    def back(self, sweep: str, deaths: int, trials: int, reason: str | None) -> bool:
+    def back(
+        self, sweep: str, deaths: int, trials: int, reason: str | None, *, dead: bool = False
+    ) -> bool:
         """A launched sweep waits again, and its driver may take it no more.
 
-        ``reason``: for the record; None where no driver was started at all.
+        ``reason``: for the record; None where no driver was started at all. ``dead``: its driver
+        is known to be gone; what it may still say under its lease counts no more.
 
         Raises:
             LeaseError: its driver is alive after all.
         """
         told: tuple[SweepState, str] | None = None if reason is None else ("queued", reason)
         return self._move(
-            sweep, "launched", told, state="waiting", launch=None, deaths=deaths, trials=trials
-        )
+            sweep, "launched", told, dead, state="waiting", launch=None, deaths=deaths,
+            trials=trials,
+        )  # fmt: skip
 
     def end(
-        self, sweep: str, frm: SubmissionState, told: tuple[SweepState, str] | None = None
-    ) -> bool:
+        self, sweep: str, frm: SubmissionState, told: tuple[SweepState, str] | None = None,
+        *, dead: bool = False,
+    ) -> bool:  # fmt: skip
         """Done with it; False where it is no longer as it was.
 
-        ``told``: the sweep's state and why, where its driver has not recorded an end.
+        ``told``: the sweep's state and why, where its driver has not recorded an end. ``dead``: as
+        for ``back``.
 
         Raises:
             LeaseError: with ``told``, its driver is alive after all.
         """
-        return self._move(sweep, frm, told, state="ended", launch=None, secret=None)
+        return self._move(sweep, frm, told, dead, state="ended", launch=None, secret=None)
 
     def delete(self, sweep: str, user: str, state: str) -> None:
         """Take a sweep out of the store. What was drawn, locked and looked at stays, and notes.
@@ -225,8 +233,9 @@ class Submissions:
             added(connection, user, sweep, "delete", {"state": state})
 
     def _move(
-        self, sweep: str, frm: SubmissionState, told: tuple[SweepState, str] | None, **values: Any
-    ) -> bool:
+        self, sweep: str, frm: SubmissionState, told: tuple[SweepState, str] | None, dead: bool,
+        **values: Any,
+    ) -> bool:  # fmt: skip
         """From one state to another, if it is still in the first."""
         mine = (submissions.c.sweep == sweep) & (submissions.c.state == frm)
         with self._database.writing() as connection:
@@ -234,6 +243,8 @@ class Submissions:
                 values["launched"] = now(connection)
             if not connection.execute(sa.update(submissions).where(mine).values(**values)).rowcount:
                 return False
+            if dead:
+                connection.execute(sa.delete(leases).where(leases.c.sweep == sweep))
             if told is not None:
                 undriven(connection, sweep)
                 _told(connection, sweep, *told)

@@ -31,6 +31,7 @@ from search.events import (
 )
 from search.finals import Finals
 from search.flights import Flight, Flights
+from search.known import Known
 from search.learning import Learning
 from search.losses import judged
 from search.policy import Policy, Standing, budgets_entry, verdict, with_budgets
@@ -55,12 +56,13 @@ class Sweep:
         *,
         started_at: float = 0.0,
         earlier_s: float = 0.0,
+        known: Known | None = None,
     ) -> None:
         self.policy = policy
         self.trials = Trials.from_entries(entries, policy.objective)
         self.learning = Learning(policy, strategy, self.trials)
         self.state: SweepState = "running"
-        self.queue = Queue(policy, self.trials, self.learning)
+        self.queue = Queue(policy, self.trials, self.learning, known)
         self._started_at = started_at
         self._earlier_s = earlier_s
         self._flights = Flights()
@@ -186,12 +188,16 @@ class Sweep:
         )
 
     def _next_pack(self, event: SlotFreed) -> list[Instruction]:
-        """The next pack, if there is room for one."""
-        asked, pack = self.queue.next_pack(event.time, self._flights.on_board)
-        if pack is None:
-            return [*asked]
-        self._flights.depart(Flight(pack, event.time))
-        return [*asked, Dispatch(pack)]
+        """The next pack, if there is room for one; trials that are known end one by one."""
+        out: list[Instruction] = []
+        while True:
+            asked, pack = self.queue.next_pack(event.time, self._flights.on_board)
+            out += asked
+            if pack is not None:
+                self._flights.depart(Flight(pack, event.time))
+                return [*out, Dispatch(pack)]
+            if not self.queue.answered or verdict(self.policy, self.standing(event.time)):
+                return out
 
     # -- what happened ----------------------------------------------------------------------
 
@@ -257,9 +263,9 @@ class Sweep:
         if flight.started_at is None or event.loss == "never_started":
             self._false_starts.append(event.detail)
             return [self._again(t, event.time, event.detail, False) for t in unfinished]
-        if len(unfinished) > 1:
-            for trial in unfinished:
-                trial.alone = True
+        if len(unfinished) > 1 or event.loss == "preempted":
+            for trial in unfinished:  # that a host goes is no trial's fault
+                trial.alone |= event.loss not in ("node", "preempted")
             return [self._again(t, event.time, event.detail, False) for t in unfinished]
         return [self._blame(trial, flight, event) for trial in unfinished]
 
@@ -297,9 +303,7 @@ class Sweep:
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
         """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
         entry = flights.lost_entry(trial, now, reason, guilty)
-        if trial.state == "running":
-            self.trials.move(trial, "waiting")
-        trial.attempt += 1
+        self.trials.again(trial)
         self.queue.put_back(trial)
         return Record(entry)
 
@@ -328,9 +332,8 @@ class Sweep:
 
     def _finish(self, state: SweepState, reason: str, now: float) -> list[Instruction]:
         """End the sweep: what is live is cancelled, what is finished stays."""
-        out = self._end_search(reason, now)
-        if self.finals is not None:
-            out += [Cancel(number) for number in self.finals.flights]
+        late = () if self.finals is None else self.finals.flights
+        out = [*self._end_search(reason, now), *(Cancel(number) for number in late)]
         self.state = state
         return [*out, Finish(state, reason)]
 
@@ -338,11 +341,8 @@ class Sweep:
         """No trial runs any more."""
         out: list[Instruction] = [Cancel(number) for number in self._flights]
         self.learning.learn()
-        for trial in self.trials:
-            if trial.live:
-                self.trials.move(trial, "cancelled")
-                body = {"state": "cancelled", "reason": reason}
-                out.append(Record(Entry("ended", now, body, trial.number, trial.attempt)))
+        cancelled = self.trials.cancel()
+        out += [Record(flights.cancelled_entry(trial, now, reason)) for trial in cancelled]
         for flight in self._flights.values():
             self.queue.room.leave(flight.pack.memory_mb, died=True)
         self._flights.ground()

@@ -185,13 +185,30 @@ deleted = sa.Table(
 )
 
 
+#: Tables that each version added.
+_ADDED: Mapping[int, tuple[sa.Table, ...]] = {
+    2: (partitions, holdouts, looks, sources),
+    3: (submissions, users, changes, deleted),
+}
+
+
+def added_since(version: int) -> list[sa.Table]:
+    """Tables that a store of ``version`` has not."""
+    return [table for made, tables in _ADDED.items() if made > version for table in tables]
+
+
+def every() -> list[sa.Table]:
+    """All tables, those that others refer to first."""
+    return list(_tables.sorted_tables)
+
+
 def _to_2(connection: sa.Connection) -> None:
-    for table in (partitions, holdouts, looks, sources):
+    for table in _ADDED[2]:
         table.create(connection)
 
 
 def _to_3(connection: sa.Connection) -> None:
-    for table in (submissions, users, changes, deleted):
+    for table in _ADDED[3]:
         table.create(connection)
 
 

@@ -47,6 +47,9 @@ target = {target}
 # cpus_per_trial = 1
 # memory_per_trial = "auto"   # or "2G"
 
+# [code]
+# include = ["src/"]          # own modules, which go along to a cluster; default: none
+
 [[model]]
 estimator = "xgboost"
 # params = {{}}                 # fixed parameters, never searched

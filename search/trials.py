@@ -1,9 +1,9 @@
 """Every trial of a sweep and where it stands: one table, one way to change it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from evaluators.types import Configuration, Outcome, Resources, together
 from search.bodies import number, resources_of
@@ -19,6 +19,8 @@ MOVES: frozenset[tuple[TrialState, TrialState]] = frozenset(
         ("waiting", "cancelled"),
         ("running", "waiting"),  # its worker was lost, or it is paused
         ("waiting", "pruned"),  # those it waited with have shown where it would end
+        ("waiting", "completed"),  # as it did in an earlier sweep
+        ("waiting", "failed"),
         ("running", "completed"),
         ("running", "pruned"),
         ("running", "failed"),
@@ -80,6 +82,17 @@ class Trial:
         self.wall_s = outcome.resources.wall_s
         self.infeasible = broken(policy.constraints, outcome.resources)
 
+    def took(self, body: Mapping[str, Any], objective: str, rung: int) -> None:
+        """Take over what the body of an "ended" entry says; ``rung``: of the entry."""
+        self.score = (body.get("scores") or {}).get(objective)
+        self.cause = body.get("cause")
+        told = (body.get("folds") or {}).get(objective, ())
+        self.folds = tuple(number(each) for each in told)
+        self.infeasible = body.get("infeasible") or ""
+        self.path = tuple(number(each) for each in body.get("path") or ())
+        self.given_up = rung if body["state"] == "pruned" else None
+        self.wall_s = number((body.get("resources") or {}).get("wall_s"))
+
     @property
     def live(self) -> bool:
         """Whether it has not reached an end."""
@@ -136,6 +149,19 @@ class Trials:
         self._counts[state] += 1
         trial.state = state
 
+    def again(self, trial: Trial) -> None:
+        """Back to waiting, under a new attempt; a worker can be lost before it began."""
+        if trial.state == "running":
+            self.move(trial, "waiting")
+        trial.attempt += 1
+
+    def cancel(self) -> list[Trial]:
+        """All that have not reached an end are cancelled: which they were."""
+        live = [trial for trial in self if trial.live]
+        for trial in live:
+            self.move(trial, "cancelled")
+        return live
+
     def pause(self, trial: Trial, path: Sequence[float], spent: Resources) -> None:
         """It has been looked at, and waits. What still comes of this attempt counts no more."""
         trial.path, trial.spent, trial.paused = tuple(path), spent, True
@@ -189,14 +215,7 @@ class Trials:
                 trials.pause(trial, [number(each) for each in entry.body["path"]], spent)
             elif entry.kind == "ended":
                 trials.move(trial, entry.body["state"])
-                trial.score = (entry.body.get("scores") or {}).get(objective)
-                trial.cause = entry.body.get("cause")
-                told = (entry.body.get("folds") or {}).get(objective, ())
-                trial.folds = tuple(number(each) for each in told)
-                trial.infeasible = entry.body.get("infeasible") or ""
-                trial.path = tuple(number(each) for each in entry.body.get("path") or ())
-                trial.given_up = entry.rung if trial.state == "pruned" else None
-                trial.wall_s = number((entry.body.get("resources") or {}).get("wall_s"))
+                trial.took(entry.body, objective, entry.rung)
         for trial in trials:
             if trial.state == "running":
                 trial.attempt += 1

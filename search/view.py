@@ -5,6 +5,7 @@ entry.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,17 +15,23 @@ from search import bodies
 from search.bodies import Json
 from search.choice import alike
 from search.entries import BUDGETED, Entry, SweepState
+from search.failed_roads import Road, failed_roads
 from search.front import front
 from search.records import Records
 from search.view_cost import Cost, cost_of
 from search.view_finals import FinalsView
 from search.view_fold import BaselineView, SweepFold
+from search.view_known import KnownView
 from search.view_plan import PlanView
 from search.view_race import RaceView
 from search.view_rows import COUNTED, TrialView, counts_of, ranked
 
 #: What is told of a refresh beside the rest; all of it is in the record.
 REFRESHED = ("when", "new_rows", "verdict", "fresh", "next")
+#: What is told of each round of steps beside the rest.
+VARIED = ("sweep", "param", "from", "start", "kept", "noise", "answer")
+#: What two reasons may differ in and be one.
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 #: What is told of each trial on the front of score against cost.
 FRONT = ("trial", "score", "fit_s", "predict_ms_per_1k", "peak_mb")
 
@@ -54,8 +61,11 @@ class SweepView:
         finals: finalists, winner and estimate.
         doubts: those of ``warnings`` that came of the sweep's result.
         refreshed: each time that rows came later, as `quintain refresh --json` told it.
+        varied: each time that one hyperparameter went through steps from here, in order, as
+            `quintain vary --json` told it.
         plan: what was foreseen before the first trial, beside what it took.
         race: who ended early, and whether rungs can be believed; None where nobody is raced.
+        known: what earlier sweeps knew of it; None where they knew nothing.
         records: where all this is kept, as a URL without a password; ``place``: the same, short.
     """
 
@@ -77,8 +87,10 @@ class SweepView:
     finals: FinalsView = field(default_factory=FinalsView)
     doubts: tuple[Warned, ...] = ()
     refreshed: tuple[Mapping[str, Any], ...] = ()
+    varied: tuple[Mapping[str, Any], ...] = ()
     plan: PlanView | None = None
     race: RaceView | None = None
+    known: KnownView | None = None
     reason: str = ""
     records: str = ""
     place: str = ""
@@ -120,7 +132,7 @@ class SweepView:
         """The sweep as the entries that ``fold`` has read tell it; it can read on afterwards."""
         direction = str(header.get("direction", "maximize"))
         trials, runs = fold.rows(), fold.runs.as_of_now()
-        ended = sum(trial.state in BUDGETED for trial in trials)
+        ended = sum(trial.state in BUDGETED and not trial.cached for trial in trials)
         by_number = {trial.trial: trial for trial in trials}
         finals = fold.finals.view(fold.metric, direction, by_number, ended + fold.tried_elsewhere)
         return cls(
@@ -144,8 +156,10 @@ class SweepView:
             finals=finals,
             doubts=tuple(fold.doubts),
             refreshed=tuple(fold.refreshed),
+            varied=tuple(fold.varied),
             plan=fold.plan(trials, runs),
             race=fold.race.view(header.get("raced"), header.get("direction", "maximize")),
+            known=KnownView.of_trials(trials, finals.runs, header, fold.warm),
             reason=str(fold.last.get("reason") or ""),
             records=records,
             place=place,
@@ -208,14 +222,25 @@ class SweepView:
 
     @property
     def failures(self) -> list[FailureGroup]:
-        """Failed trials by cause and reason, the most frequent first."""
-        groups: dict[tuple[str, str], list[int]] = {}
+        """Failed trials by cause and reason, the most frequent first.
+
+        Reasons that differ in their numbers only are one; the first trial's is told.
+        """
+        groups: dict[tuple[str, str], list[TrialView]] = {}
         for trial in self.trials:
             if trial.state == "failed":
-                key = (trial.cause or "unknown", trial.reason or "")
-                groups.setdefault(key, []).append(trial.trial)
-        found = [FailureGroup(*key, tuple(numbers)) for key, numbers in groups.items()]
+                key = (trial.cause or "unknown", _NUMBER.sub("#", trial.reason or ""))
+                groups.setdefault(key, []).append(trial)
+        found = [
+            FailureGroup(cause, own[0].reason or "", tuple(each.trial for each in own))
+            for (cause, _), own in groups.items()
+        ]
         return sorted(found, key=lambda group: -len(group.trials))
+
+    @property
+    def failed_roads(self) -> list[Road]:
+        """What failures have in common, where that is clearly more than chance."""
+        return failed_roads(self.trials)
 
     @property
     def said_by_fits(self) -> dict[str, tuple[int, ...]]:
@@ -258,8 +283,15 @@ class SweepView:
             "resources": self.resources.to_json(),
             "plan": None if self.plan is None else self.plan.to_json(),
             "race": None if self.race is None else self.race.to_json(),
+            "known": None if self.known is None else self.known.to_json(),
+            "failures": [
+                {"cause": each.cause, "reason": each.reason, "trials": each.trials}
+                for each in self.failures
+            ],
+            "failed_roads": [road.to_json() for road in self.failed_roads],
             "front": [{name: getattr(each, name) for name in FRONT} for each in self.front],
             "refreshed": [{key: each[key] for key in REFRESHED} for each in self.refreshed],
+            "varied": [{key: each[key] for key in VARIED} for each in self.varied],
             "records": self.records,
         }
         return {key: bodies.plain(value, f"$.{key}") for key, value in told.items()}

@@ -71,7 +71,7 @@ class Runs:
     def read(self, entry: Entry) -> None:
         """Take over the time of one entry."""
         state = entry.body.get("state") if entry.kind == "state" else None
-        if state in ("running", "interrupted", "queued") or entry.kind == "refreshed":
+        if state in ("running", "interrupted", "queued") or entry.kind in ("refreshed", "varied"):
             self.close()
         if state == "running":
             self.slots = entry.body.get("max_concurrent", self.slots)

@@ -127,6 +127,7 @@ class FinalsView:
 
     ``part``: as the header tells it, which part of the rows was searched; None for all.
     ``threshold``: tuned for the winner on all rows, where a part of them was searched.
+    ``runs``: each finalist on each partition; costs are of those that were run here.
     """
 
     finalists: tuple[FinalistView, ...] = ()
@@ -141,6 +142,7 @@ class FinalsView:
     peak_mb: float = 0.0
     part: Mapping[str, Any] | None = None
     threshold: float | None = None
+    runs: tuple[TrialView, ...] = ()
 
     def to_json(self, selection: float) -> dict[str, Json] | None:
         """The ``estimate`` of `quintain run --json`; None where there is none."""
@@ -230,14 +232,15 @@ class FinalsFold:
                 estimate = _of_partition(
                     row, metric, interval, self.deals, tried, self.part, several
                 )
+        here = [row for row in rows.values() if not row.cached]
         return FinalsView(
             tuple(self._finalist(place, rows, metric) for place in range(len(self.candidates))),
             self.choice, winner, estimate, failure, self.optimism,
-            cpu_s=sum(row.cpu_s for row in rows.values() if not math.isnan(row.cpu_s)),
-            wall_s=sum(row.wall_s for row in rows.values()),
-            measuring_s=sum(r.measuring_s for r in rows.values() if not math.isnan(r.measuring_s)),
-            peak_mb=max((row.peak_mb for row in rows.values()), default=0.0),
-            part=self.part, threshold=self._threshold(rows),
+            cpu_s=sum(row.cpu_s for row in here if not math.isnan(row.cpu_s)),
+            wall_s=sum(row.wall_s for row in here),
+            measuring_s=sum(row.measuring_s for row in here if not math.isnan(row.measuring_s)),
+            peak_mb=max((row.peak_mb for row in here), default=0.0),
+            part=self.part, threshold=self._threshold(rows), runs=tuple(rows.values()),
         )  # fmt: skip
 
     def _reaching(

@@ -1,7 +1,7 @@
 """What the entries of a sweep have said so far; it reads one after another, as they come."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,7 @@ class SweepFold:
     warnings: dict[Warned, None] = field(default_factory=dict)  # each once, in order
     doubts: list[Warned] = field(default_factory=list)
     refreshed: list[Mapping[str, Any]] = field(default_factory=list)
+    varied: list[Mapping[str, Any]] = field(default_factory=list)
     baseline: BaselineView | None = None
     last: Mapping[str, Any] = field(default_factory=dict)
     runner: str = ""
@@ -49,6 +50,7 @@ class SweepFold:
     race: RaceFold = field(default_factory=RaceFold)
     tried_elsewhere: int = 0
     foreseen: Foresight | None = None
+    warm: Sequence[Mapping[str, Any]] = ()
     _rows: dict[int, TrialView] = field(default_factory=dict)
 
     @classmethod
@@ -80,6 +82,10 @@ class SweepFold:
                 self.baseline = BaselineView(body["kind"], score, scores, number(on_part))
             case "refreshed":
                 self.refreshed.append(body)
+            case "varied":
+                self.varied.append(body)
+            case "known":
+                self.warm = body.get("warm_start", ())
             case "plan":
                 self.foreseen = Foresight.read(body)
             case "state":

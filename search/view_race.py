@@ -21,7 +21,7 @@ class RaceView:
 
     Attributes:
         metric: what trials are compared by at a rung.
-        pruned: how many trials ended at each rung.
+        pruned: how many trials ended at each rung; those that an earlier sweep knows not counted.
         fitted: which part was fitted of all folds of the trials that completed or were pruned.
         ranks: by model, Spearman's correlation of each rung with the end, over the trials that went
             there; NaN where fewer than three did or there is no such rung.
@@ -84,6 +84,7 @@ class RaceFold:
     models: dict[int, str] = field(default_factory=dict)
     completed: list[Trial] = field(default_factory=list)
     pruned: Counter[int] = field(default_factory=Counter)
+    known: int = 0  # of the completed, those that were not fitted here
     rungs: int = 0
 
     def read(self, entry: Entry, metric: str) -> None:
@@ -93,9 +94,11 @@ class RaceFold:
         elif entry.kind == "ended" and entry.body.get("path"):
             path = tuple(number(score) for score in entry.body["path"])
             self.rungs = max(self.rungs, len(path))
+            known = bool(entry.body.get("cached"))
             if entry.body["state"] == "pruned":
-                self.pruned[entry.rung] += 1
+                self.pruned[entry.rung] += not known
             elif entry.body["state"] == "completed":
+                self.known += known
                 trial = Trial(
                     entry.trial, Configuration(self.models[entry.trial], {}), "", entry.time
                 )
@@ -110,10 +113,11 @@ class RaceFold:
         for trial in self.completed:
             race.learn(trial)
         counts = Counter(trial.configuration.model for trial in self.completed)
-        fitted = len(self.completed) + sum(
+        whole = len(self.completed) - self.known
+        fitted = whole + sum(
             count * (rung or FEW_ROUNDS) / self.rungs for rung, count in self.pruned.items()
         )
-        every = len(self.completed) + self.pruned.total()
+        every = whole + self.pruned.total()
         return RaceView(
             raced["metric"], dict(sorted(self.pruned.items())),
             fitted / every if every else math.nan,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +16,16 @@ ROW = (
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
     "wall_s", "queue_s", "start_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s",
     "cores_used", "peak_mb", "bytes_read", "measuring_s", "rung", "attempt", "worker", "cached",
-    "threshold", "tuned_confusion", "predict_ms_per_1k", "infeasible",
+    "threshold", "tuned_confusion", "predict_ms_per_1k", "infeasible", "cached_from",
+    "saved_cpu_s",
 )  # fmt: skip
 
 _COSTS = (
     "wall_s", "load_s", "fit_s", "score_s", "cpu_s", "peak_mb", "bytes_read", "measuring_s",
 )  # fmt: skip
 
-#: What `trial_counts` counts, in its order. Those "cached", and those "infeasible" (they break a
-#: constraint), are among the completed as well.
+#: What `trial_counts` counts, in its order. Those "cached" are among the completed, pruned and
+#: failed as well, and those "infeasible" (they break a constraint) among the completed.
 COUNTED = ("completed", "cached", "pruned", "failed", "cancelled", "infeasible")
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -53,7 +54,10 @@ class TrialView:
         predict_ms_per_1k: latency of the model's own prediction, median of the folds.
         infeasible: which constraints of the spec it breaks, and by what; None if none.
         kind: whether outputs are probabilities or decision values, which thresholds are, too.
+        cached_from: the sweep and trial that it is known from; None where it was run here.
+        saved_cpu_s: what it took there; 0 where it was run here.
         score: the one of ``scores`` that the sweep ranks by, NaN without it.
+        path: of a raced trial what it scored at each rung, NaN where it has none there.
         threads, origin, warnings, traceback: kept aside, like ``score`` and ``kind`` in no row.
     """
 
@@ -82,6 +86,8 @@ class TrialView:
     tuned_confusion: Matrix | None = None
     predict_ms_per_1k: float = math.nan
     infeasible: str | None = None
+    cached_from: tuple[str, int] | None = None
+    saved_cpu_s: float = 0.0
     start_s: float = math.nan
     bytes_read: float = math.nan
     measuring_s: float = math.nan
@@ -91,6 +97,7 @@ class TrialView:
     origin: str = ""
     warnings: tuple[str, ...] = ()
     traceback: str = ""
+    path: tuple[float, ...] = ()
 
     @property
     def cores_used(self) -> float:
@@ -117,6 +124,7 @@ class TrialFold:
     queue_s: float = 0.0
     ended: Mapping[str, Any] = field(default_factory=dict)
     paused: Resources | None = None
+    path: Sequence[float | str | None] = ()
     scored: dict[int, tuple[Mapping[str, float], Resources]] = field(default_factory=dict)
 
     def read(self, entry: Entry) -> None:
@@ -135,11 +143,13 @@ class TrialFold:
                 self.scored[entry.fold] = (_numbers(body["scores"]), resources_of(body))
             case "paused":
                 self.state, self.paused = "waiting", resources_of(body)
+                self.path = body.get("path", ())
                 self._where(body)
             case "lost":
                 self.state = "waiting"
             case "ended":
                 self.state, self.ended = body["state"], body
+                self.path = body.get("path") or self.path
                 self.attempt = entry.attempt if entry.attempt >= 0 else self.attempt
                 self._reach(entry.rung)
                 self._where(body)
@@ -156,7 +166,7 @@ class TrialFold:
 
     def view(self, metric: str) -> TrialView:
         """The row as of the entries read so far, in a sweep that ranks by ``metric``."""
-        ended, cost = self.ended, self._cost()
+        ended, cost, known = self.ended, self._cost(), self.ended.get("cached")
         folds = {name: _all_numbers(scores) for name, scores in ended.get("folds", {}).items()}
         scores = _numbers(ended.get("scores", {}))
         return TrialView(
@@ -180,7 +190,9 @@ class TrialFold:
             rung=self.rung,
             attempt=self.attempt,
             worker=self.worker,
-            cached=bool(ended.get("cached", False)),
+            cached=bool(known),
+            cached_from=(known["sweep"], known["trial"]) if isinstance(known, Mapping) else None,
+            saved_cpu_s=known["saved_cpu_s"] if isinstance(known, Mapping) else 0.0,
             threshold=ended.get("threshold"),
             tuned_confusion=_matrix(ended.get("tuned_confusion")),
             predict_ms_per_1k=cost.predict_ms_per_1k,
@@ -194,6 +206,7 @@ class TrialFold:
             origin=self.origin,
             warnings=tuple(str(each) for each in ended.get("warnings", ())),
             traceback=ended.get("traceback", ""),
+            path=_all_numbers(self.path),
         )
 
     def _folds(self) -> dict[str, tuple[float, ...]]:

@@ -12,15 +12,16 @@ def pytest_collection_modifyitems(items):
     Tests on the shared Ray come last: it fills the process with threads and memory. Where tests run
     in several processes, one has all those of Ray, and a module stays in one process.
     """
-    items.sort(key=lambda item: (item.get_closest_marker("measures") is None, _on_ray(item)))
+    items.sort(key=lambda item: (item.get_closest_marker("measures") is None, _on_shared(item)))
     for item in items:
         own = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("ray" if _on_ray(item) else own))
+        with_ray = _on_shared(item) or any(part in own for part in _WITH_RAY)
+        item.add_marker(pytest.mark.xdist_group("ray" if with_ray else own))
 
 
-def _on_ray(item):
-    shared = "[ray" in item.nodeid or "ray_here" in item.fixturenames
-    return shared or any(part in item.path.name for part in _WITH_RAY)
+def _on_shared(item):
+    """Whether a test runs on the session's Ray."""
+    return "[ray" in item.nodeid or "ray_here" in item.fixturenames
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from quintain.notebook.drawing import SERIES, Axis, Plot
 from quintain.notebook.notes import Noted, moment, opening
 from search.records import Records
 from search.report_tables import compact, number, score
+from search.report_vary import diary
 from search.view import SweepView, read_view
 
 Told = tuple[SweepView, Sequence[Noted]]
@@ -133,5 +134,6 @@ def _one(view: SweepView, notes: Sequence[Noted]) -> Iterator[Block]:
         ("on new rows", f"{each['when'][:10]}: {each['verdict']}; {each['reason']}")
         for each in view.refreshed
     ]
+    facts += [("one at a time", told) for told in diary(view)]
     facts.append(("the whole page", f"quintain report {view.id} --html {view.id}.html"))
     yield Facts(facts)

@@ -7,6 +7,7 @@ from quintain.notebook.evidence import Evidence
 from quintain.notebook.notes import moment
 from quintain.notebook.reproducing import reproducing
 from quintain.notebook.results import capacity, curves, knobs, planned, price, racing, recognised
+from quintain.notebook.stepping import one_at_a_time
 from quintain.notebook.trials import failures, tried
 from search.bodies import number as number_of
 from search.report_tables import compact, number, score
@@ -23,6 +24,7 @@ def page(found: Evidence) -> Page:
         ("failed", "What failed, and why", failures(view)),
         ("confusion", "What the winner takes for what", recognised(found)),
         ("curves", "Curves", curves(found)),
+        ("steps", "One at a time", one_at_a_time(view)),
         ("parameters", "Which parameters matter", knobs(view)),
         ("cost", "Score against cost", price(view)),
         ("capacity", "Capacity over time", capacity(found)),
@@ -52,6 +54,8 @@ def claim(found: Evidence) -> Iterator[Block]:
         why = view.finals.failure or "the winner was not scored on fresh folds"
         if "searchcv" in view.header:
             why = "SearchCV scores on the folds searched on alone"
+        if (steps := view.header.get("vary")) is not None:
+            why = f"these are steps from {steps['of']}, which compare and claim nothing"
         yield Text(f"No honest estimate: {why}.", "doubt")
     else:
         yield Text(f"No claim: no trial has completed with a score ({view.state}).", "doubt")

@@ -85,7 +85,7 @@ def _line(trial: TrialView, metric: str) -> tuple[str, ...]:
     if trial.infeasible:
         told += f"; breaks {trial.infeasible}"
     return (
-        str(trial.trial), "cached" if trial.cached else trial.state, score(trial.score),
+        str(trial.trial), trial.state + ", cached" * trial.cached, score(trial.score),
         _spread(trial.folds.get(metric, ())), number(trial.fit_s), number(trial.cpu_s),
         megabytes(trial.peak_mb), told,
     )  # fmt: skip
@@ -112,6 +112,8 @@ def failures(view: SweepView) -> Iterator[Block]:
     failed = view.counts["failed"]
     if not failed:
         yield Text("No trial failed.")
+    for road in view.failed_roads:
+        yield Text(str(road))
     for group in view.failures:
         own = [by_number[number] for number in group.trials]
         named = ", ".join(str(number) for number in group.trials[:NAMED])

@@ -14,12 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quintain.page.mounting import mount
-from quintain.service import errors, routes_driver, routes_state, routes_sweeps, routes_watch
+from quintain.service import (
+    errors,
+    routes_driver,
+    routes_state,
+    routes_sweeps,
+    routes_uploads,
+    routes_watch,
+)
+from quintain.service.ground import Ground, Here
 from quintain.service.keeper import Keeper
 from quintain.service.launching import Drivers, LocalDrivers
 from quintain.service.settings import ServiceError, Settings, refuse_unsafe
 from quintain.service.shown import Shown
 from quintain.service.state import State
+from quintain.service.uploads import Uploads
 from quintain.service.webhook import Webhook
 from search.records import Records
 
@@ -32,20 +41,29 @@ DRIVER_BYTES = 500_000_000
 def create_app(settings: Settings, records: Records) -> FastAPI:
     """The application; its queue moves from start-up to shutdown."""
     drivers: Drivers = LocalDrivers(settings.records, records.folder, settings.slots)
+    uploads = Uploads(records.folder, settings.upload_limit)
+    ground: Ground = Here(settings.data_roots)
+    scouting = None
     if settings.cluster is not None:
         from quintain.service.jobs import JobDrivers, connected
+        from quintain.service.scouting import Scouting
 
         jobs = connected(settings.cluster)
         drivers = JobDrivers(jobs, settings.reached_at, records.folder, settings.max_sweeps)
+        ground = scouting = Scouting(jobs, settings.reached_at, settings.data_roots)
     keeper = Keeper(records, drivers, settings.max_sweeps)
     if settings.webhook is not None:
         keeper.over = Webhook(settings.webhook, records).over
-    state = State(settings, records, keeper, Shown(records))
+    state = State(settings, records, keeper, drivers, Shown(records), uploads, ground, scouting)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         keeper.start()
+        if scouting is not None:
+            scouting.start()
         yield
+        if scouting is not None:
+            scouting.close()
         keeper.close()
         asides.close()
 
@@ -56,7 +74,8 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     )  # fmt: skip
     app.state.service = state
     errors.register(app)
-    for module in (routes_sweeps, routes_watch, routes_driver, routes_state):
+    # uploads before drivers, whose one route takes any name
+    for module in (routes_sweeps, routes_watch, routes_uploads, routes_driver, routes_state):
         app.include_router(module.routes)
     asides = mount(app, state)
     app.add_middleware(Counted, state=state)
@@ -103,7 +122,12 @@ class Counted:
         await self._app(scope, limited, counted)
 
     def _most(self, scope: Scope) -> int:
-        """Bytes of a request's body at most: more only for a driver whose token is good."""
+        """Bytes of a request's body at most: more only for a driver whose token is good.
+
+        What is uploaded goes to the disk as it comes, and its route knows the limit.
+        """
+        if scope["path"].startswith("/v1/uploads/"):
+            return max(BODY_BYTES, self._state.uploads.limit + 1)
         told = dict(scope["headers"])
         large = int(told.get(b"content-length", b"0") or 0) > BODY_BYTES
         if not large or not scope["path"].startswith("/v1/driver/"):
@@ -121,6 +145,7 @@ def serve(settings: Settings) -> None:
         RecordsError: the store cannot be opened.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each look at the cluster
     with Records.open(settings.records) as records:
         users = len(records.users.all())
         refuse_unsafe(settings, users)

@@ -2,10 +2,9 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +13,10 @@ from evaluators.errors import QuintainError
 from search.entries import Entry
 from search.errors import SpecError, UnknownSweepError
 from search.view import SweepView
+
+if TYPE_CHECKING:  # what only asks needs no spec
+    from quintain.service.bundle import Bundle
+    from search.spec import Spec
 
 #: The environment's word for a user's token.
 VARIABLE = "QUINTAIN_TOKEN"
@@ -27,18 +30,6 @@ class ServiceUnreachableError(QuintainError):
 
 class ServiceRefusedError(QuintainError):
     """The service has refused a request, and said why."""
-
-
-def spec_to_send(path: Path) -> tuple[dict[str, Any], str]:
-    """The spec of a file, valid by itself, and the folder that its relative paths start at.
-
-    Raises:
-        SpecError: every problem.
-    """
-    from search.spec import read_spec
-
-    spec = read_spec(path)
-    return spec.to_json(), str(path.parent.resolve())
 
 
 class Client:
@@ -87,12 +78,42 @@ class Client:
         return str(self._json("GET", "/health")["version"])
 
     def submit(
-        self, spec: Mapping[str, Any], folder: str, *, priority: int = 0, key: str | None = None
-    ) -> dict[str, Any]:
-        """Queue a sweep: its id, its state, whether it is new."""
+        self, spec: "Spec", *, upload_data: bool = False, priority: int = 0, key: str | None = None,
+        fresh: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Queue a sweep: its id, its state, whether it is new.
+
+        Own modules go along with it, and with ``upload_data`` the table too.
+        """
         headers = {} if key is None else {"Idempotency-Key": key}
-        asked = {"spec": spec, "folder": folder, "priority": priority}
+        asked = {"spec": spec.to_json(), "folder": str(spec.folder.resolve()), "priority": priority}
+        asked |= {"fresh": True} if fresh else {}  # a service of before knows no such key
+        from quintain.service.bundle import bundle
+
+        along = bundle(spec, upload_data)
+        if along is not None:
+            asked |= {"spec": along.spec, "folder": None, "files": self._send(along)}
         return self._json("POST", "/v1/sweeps", json=asked, headers=headers)
+
+    def _send(self, along: "Bundle") -> dict[str, str]:
+        """Send what the service does not have yet of a bundle; the digest of each file."""
+        digests = along.digests()
+        told = self._json("POST", "/v1/uploads/missing", json={"files": digests})
+        large = [n for n in told["missing"] if along.files[n].stat().st_size > told["limit"]]
+        if large:
+            path = along.files[large[0]]
+            raise ServiceRefusedError(
+                f"{path} has {path.stat().st_size / 1e6:,.0f} MB, and the service takes "
+                f"{told['limit'] / 1e6:,.0f} MB at most by upload: put it where the service or the "
+                "cluster reads it and name its path or URL, or raise quintain serve --upload-limit"
+            )
+        sent: set[str] = set()
+        for name in told["missing"]:
+            if digests[name] not in sent:
+                with along.files[name].open("rb") as file:
+                    self._ask("PUT", f"/v1/uploads/{digests[name]}", content=file)
+                sent.add(digests[name])
+        return digests
 
     def rows(self) -> list[dict[str, Any]]:
         """Every sweep, newest first."""
@@ -108,6 +129,10 @@ class Client:
 
     def view(self, sweep: str) -> SweepView:
         """One sweep, folded here from what it has recorded."""
+        return self.record(sweep)[0]
+
+    def record(self, sweep: str) -> tuple[SweepView, list[Entry]]:
+        """The same with its entries."""
         entries: list[Entry] = []
         after = 0
         while True:
@@ -118,15 +143,30 @@ class Client:
                 for e in told["entries"]
             ]  # fmt: skip
             if told["next"] is None:
-                return SweepView.build(
+                view = SweepView.build(
                     told["sweep"], told["header"], entries, told["state"],
                     created=told["created"], records=told["records"], place=told["place"],
                 )  # fmt: skip
+                return view, entries
             sweep, after = told["sweep"], told["next"]
 
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:
         """Stop it; its id and state."""
         return self._json("POST", f"/v1/sweeps/{sweep}/stop", json={"reason": reason})
+
+    def extend(self, sweep: str, trials: int | None, timeout_s: float | None) -> dict[str, Any]:
+        """Set other budgets; its id, its state and what was set."""
+        told = {"trials": trials, "timeout_s": timeout_s}
+        return self._json("PATCH", f"/v1/sweeps/{sweep}", json=told)
+
+    def delete(self, sweep: str) -> dict[str, Any]:
+        """Take it out; its id and state."""
+        return self._json("DELETE", f"/v1/sweeps/{sweep}")
+
+    def use_by_user(self) -> list[dict[str, Any]]:
+        """What each user's sweeps took."""
+        users: list[dict[str, Any]] = self._json("GET", "/v1/use")["users"]
+        return users
 
     def resume(self, sweep: str) -> dict[str, Any]:
         """Queue it again; its id and state."""

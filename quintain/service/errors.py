@@ -10,8 +10,10 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from cluster.errors import ClusterError
 from evaluators.errors import QuintainError
-from search.errors import LeaseError, RecordsError, SpecError, UnknownSweepError
+from quintain.upkeep import BudgetsError, NotOverError
+from search.errors import LeaseError, PlanError, RecordsError, SpecError, UnknownSweepError
 from search.submissions import KeyUsedError
 
 log = logging.getLogger("quintain.service")
@@ -48,6 +50,10 @@ _STATUS: tuple[tuple[type[QuintainError], int, str], ...] = (
     (UnknownSweepError, 404, "unknown_sweep"),
     (LeaseError, 409, "driver_alive"),
     (KeyUsedError, 409, "key_used"),
+    (BudgetsError, 409, "over"),
+    (NotOverError, 409, "not_over"),
+    (PlanError, 422, "no_budget"),
+    (ClusterError, 503, "cluster_away"),
     (RecordsError, 503, "records_unavailable"),
     (QuintainError, 422, "refused"),
 )

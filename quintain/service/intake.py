@@ -3,10 +3,14 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from evaluators.model_table import libraries
+from quintain.service.bundle import is_code, is_file
+from quintain.service.ground import Ground, imported
+from quintain.service.uploads import Uploads, refused
 from search.errors import SpecError
 from search.spec import Spec, read_spec
 
@@ -27,11 +31,17 @@ _WAY_OUT = _HOW + "give it to the service's environment or its credentials file"
 
 
 def admitted(
-    told: Mapping[str, Any], folder: str | None, roots: Sequence[Path]
-) -> tuple[Spec, dict[str, Any]]:
+    told: Mapping[str, Any], folder: str | None, ground: Ground,
+    files: Mapping[str, str] | None = None, uploads: Uploads | None = None,
+) -> tuple[Spec, dict[str, Any]]:  # fmt: skip
     """The spec, and the header that its sweep is queued with.
 
-    ``folder``: where relative paths start; ``roots``: where files must lie, if there are any.
+    Args:
+        told: the spec.
+        folder: where relative paths start.
+        ground: who looks at files and modules where the sweep will run.
+        files: what was sent along: the SHA-256 of each by its place; relative paths start there.
+        uploads: where these contents are.
 
     Raises:
         SpecError: every problem in a line of its own, each with its place.
@@ -40,22 +50,84 @@ def admitted(
     if hidden:
         raise SpecError(hidden)
     spec: Spec = read_spec(told)
-    problems = []
+    more: dict[str, Any] = {}
+    if files:
+        assert uploads is not None
+        folder = str(_received(files, uploads))
+        more = {"files": dict(files)}
     if folder is not None and not Path(folder).is_absolute():
-        problems.append(f"$.folder: {folder!r} is not the absolute path of a folder")
-    elif folder is not None:
+        raise SpecError([f"$.folder: {folder!r} is not the absolute path of a folder"])
+    if folder is not None:
         spec = spec.in_folder(Path(folder))
-    if not problems:
-        for place, name in _files(spec):
-            said = _unusable(name, folder, roots)
-            problems += [f"{place}: {said}"] if said else []
+    problems = _problems(spec, folder, ground, files or {}, uploads)
     if problems:
         raise SpecError(problems)
     return spec, {
         "spec": spec.to_json(), "folder": folder or "/", "note": spec.note,
         "metric": spec.evaluate.metric or "", "budget": spec.search.trials,
-        "seed": spec.search.seed, "runner": "",
+        "seed": spec.search.seed, "runner": "", **more,
     }  # fmt: skip
+
+
+def _received(files: Mapping[str, str], uploads: Uploads) -> Path:
+    """The folder of what was sent along."""
+    problems = refused(files)
+    if problems:
+        raise SpecError(problems)
+    missing = uploads.missing(files)
+    if missing:
+        raise SpecError([f"$.files.{name}: its content was not sent yet" for name in missing])
+    return uploads.tree(files)
+
+
+def _problems(
+    spec: Spec, folder: str | None, ground: Ground, files: Mapping[str, str],
+    uploads: Uploads | None,
+) -> list[str]:  # fmt: skip
+    """What cannot be used where the sweep will run."""
+    problems, sources = [], {}
+    for place, name in _files(spec):
+        file = name.rpartition(":")[0] if is_code(name) else name
+        if files.get(PurePosixPath(file).as_posix()) is not None:
+            continue
+        if "://" in file or "::" in file or Path(file).is_absolute():
+            sources[place] = file
+        elif files:
+            problems.append(f"{place}: {file!r} is not among the files that were sent along")
+        elif folder is None:
+            problems.append(
+                f"{place}: {file!r} is relative and no folder was given: name an absolute path "
+                "or a URL"
+            )
+        else:
+            sources[place] = str(Path(folder) / file)
+    modules = _modules(spec, files, uploads)
+    said = ground.look(dict.fromkeys(sources.values()), modules)
+    problems += [f"{place}: {said[file]}" for place, file in sources.items() if file in said]
+    return problems + [f"{place}: {said[name]}" for name, place in modules.items() if name in said]
+
+
+def _modules(spec: Spec, files: Mapping[str, str], uploads: Uploads | None) -> dict[str, str]:
+    """Modules that trials will import, each with the place that wants it; own ones left out."""
+    wanted: dict[str, str] = {}
+    own: set[str] = set()
+    for name, digest in files.items():
+        inside = PurePosixPath(name)
+        if inside.suffix != ".py" or uploads is None:
+            continue
+        if inside.parts[0] == "code" and len(inside.parts) > 1:
+            own.add(inside.parts[1].removesuffix(".py"))
+        for module in sorted(imported(uploads.path(digest).read_bytes())):
+            wanted.setdefault(module, f"$.files.{name}")
+    for number, block in enumerate(spec.model):
+        for module in libraries([block.estimator]):
+            wanted.setdefault(module, f"$.model[{number}].estimator")
+    for place, name in _named(spec):
+        if ":" in name and not is_code(name) and "://" not in name:
+            wanted.setdefault(name.partition(":")[0], place)
+    if not files and spec.code.include:
+        return {}  # read where it lies: the driver finds out what it wants
+    return {name: place for name, place in wanted.items() if name.partition(".")[0] not in own}
 
 
 def digest_of(asked: Mapping[str, Any]) -> str:
@@ -78,44 +150,19 @@ def secrets_in(value: Any, place: str = "$", key: str = "") -> Iterator[str]:
         yield place
 
 
-def _files(spec: Spec) -> Iterator[tuple[str, str]]:
-    """What a spec names that is, or may be, a file: its place and the name."""
+def _named(spec: Spec) -> Iterator[tuple[str, str]]:
+    """What a spec names that may be the user's own: its place and the name."""
     yield "$.data.source", spec.data.source
-    if spec.holdout.source:
-        yield "$.holdout.source", spec.holdout.source
-    for number, block in enumerate(spec.model):
-        yield f"$.model[{number}].estimator", block.estimator
-    if spec.evaluate.metric:
-        yield "$.evaluate.metric", spec.evaluate.metric
-    for number, metric in enumerate(spec.evaluate.metrics or ()):
-        yield f"$.evaluate.metrics[{number}]", metric
+    yield "$.holdout.source", spec.holdout.source or ""
+    yield from ((f"$.model[{n}].estimator", each.estimator) for n, each in enumerate(spec.model))
+    yield "$.evaluate.metric", spec.evaluate.metric or ""
     yield "$.evaluate.splitter", spec.evaluate.splitter
+    yield from ((f"$.evaluate.metrics[{n}]", m) for n, m in enumerate(spec.evaluate.metrics or ()))
 
 
-def _unusable(name: str, folder: str | None, roots: Sequence[Path]) -> str | None:
-    """Why a file cannot be used here; None where it can, or where ``name`` is no file's."""
-    if "://" in name or "::" in name:
-        here = any(each.startswith(("file:", "local:")) for each in name.split("::"))
-        outside = here and roots
-        return (
-            f"{name!r} is a file of this machine: name its path, without file://"
-            if (outside)
-            else None
-        )
-    code = re.fullmatch(r"(.+\.py):\w+", name)
-    if code is None and (":" in name or not re.search(r"[/.]", name)):
-        return None  # a registered name, or one in an installed package
-    path = Path(code[1] if code else name)
-    if not path.is_absolute() and folder is None:
-        return f"{name!r} is relative and no folder was given: name an absolute path or a URL"
-    path = (Path(folder or "/") / path).resolve()
-    if roots and not any(path.is_relative_to(root.resolve()) for root in roots):
-        allowed = ", ".join(str(root) for root in roots)
-        return f"{path} is outside of what the service may read: {allowed}"
-    try:
-        if not path.is_file():
-            return f"there is no file {path} on the service's machine"
-        with path.open("rb"):
-            return None
-    except OSError as error:
-        return f"{path} cannot be read by the service: {error.strerror}"
+def _files(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Those of them that are files, or URLs."""
+    for place, name in _named(spec):
+        source = place.endswith(".source") and name
+        if is_code(name) or (source and (is_file(name) or "://" in name or "::" in name)):
+            yield place, name

@@ -57,7 +57,6 @@ class Keeper:
         self._max_sweeps = max_sweeps
         self._nudged = threading.Event()
         self._over = False
-        self._began = time.monotonic()
         self._away_since = -AWAY_S
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -145,7 +144,9 @@ class Keeper:
                 self._drivers.end(launch, None, signal.SIGTERM)
                 return False
             return True
-        if record.driver is not None or child:
+        # a job that Ray has seen end is dead: who goes on under its lease, cut off, is fenced
+        dead = self._drivers.far and child is False
+        if child or (record.driver is not None and not dead):
             if stop is not None:
                 self._hurry(submission, record, stop)
             return True
@@ -157,7 +158,7 @@ class Keeper:
         ):
             return stop is None or not self._withdrawn(submission, stop)
         with contextlib.suppress(LeaseError):  # it lives after all: the next look will see it
-            self._gone(submission, record, stop)
+            self._gone(submission, record, stop, dead)
         return False
 
     def _stop_of(self, submission: Submission) -> Change | None:
@@ -181,14 +182,18 @@ class Keeper:
             return self._ended(submission.sweep, ("stopped", told))
         return False
 
-    def _ended(self, sweep: str, told: tuple[SweepState, str] | None = None) -> bool:
+    def _ended(
+        self, sweep: str, told: tuple[SweepState, str] | None = None, dead: bool = False
+    ) -> bool:
         """A launched sweep is over; ``told`` where its driver has not recorded it."""
-        done = self._records.submissions.end(sweep, "launched", told)
+        done = self._records.submissions.end(sweep, "launched", told, dead=dead)
         if done:
             self.over(sweep)
         return done
 
-    def _gone(self, submission: Submission, record: SweepRecord, stop: Change | None) -> None:
+    def _gone(
+        self, submission: Submission, record: SweepRecord, stop: Change | None, dead: bool
+    ) -> None:
         """No driver is there any more: the sweep is over, or another one goes on with it."""
         sweep, submissions = submission.sweep, self._records.submissions
         how = self._drivers.ended(sweep, submission.launch or "")
@@ -198,7 +203,7 @@ class Keeper:
             self._ended(sweep)
             return
         if stop is not None:
-            self._ended(sweep, ("stopped", f"stopped by {stop.user}"))
+            self._ended(sweep, ("stopped", f"stopped by {stop.user}"), dead)
             return
         self.deaths += 1
         entries = self._records.entries(sweep)
@@ -206,7 +211,7 @@ class Keeper:
         deaths = 1 if ended > submission.trials else submission.deaths + 1
         log.warning("%s: %s (%d trials had ended)", sweep, how, ended)
         if deaths < DEATHS_ALLOWED:
-            submissions.back(sweep, deaths, ended, f"{how}; another goes on")
+            submissions.back(sweep, deaths, ended, f"{how}; another goes on", dead=dead)
             return
         reason = f"{how}, {deaths} times without a trial having ended: quintain logs {sweep}"
-        self._ended(sweep, ("failed", reason))
+        self._ended(sweep, ("failed", reason), dead)

@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import psutil
+
+from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from search.lease import Holder, on_this_machine
 from search.records import SweepRecord
 
@@ -22,10 +25,18 @@ class Drivers(Protocol):
     """What the keeper asks of whoever starts drivers.
 
     Attributes:
-        patience_s: for so long after the start of the service a silent driver is waited for.
+        far: whether they are on other machines, where the end of one is known before its lease
+            has lapsed.
     """
 
-    patience_s: float
+    far: bool
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """What trials run on: cores and memory of each node, what is free of it where known.
+
+        Raises:
+            ClusterError: nobody can say now.
+        """
 
     def token(self) -> str | None:
         """What a driver posts with; None where it has the store itself."""
@@ -40,8 +51,11 @@ class Drivers(Protocol):
     def running(self, launch: str) -> bool | None:
         """Whether the driver of a launch still runs; None where nothing is known of it."""
 
+    def said(self, launch: str) -> bytes:
+        """What a driver has said so far that is in no log here yet."""
+
     def ended(self, sweep: str, launch: str) -> str:
-        """How it ended, in words, once it has."""
+        """How it ended, in words, once it has; what it said is in the sweep's log then."""
 
     def end(self, launch: str, holder: Holder | None, number: signal.Signals) -> None:
         """Send a signal to a driver."""
@@ -50,7 +64,7 @@ class Drivers(Protocol):
 class LocalDrivers:
     """The drivers that this service has started on its own machine."""
 
-    patience_s = 0.0
+    far = False
 
     def __init__(self, records: str | None, folder: Path, slots: int) -> None:
         """``records``: URL of their store; ``folder``: of its files, a driver's log among them."""
@@ -58,6 +72,16 @@ class LocalDrivers:
         self._folder = folder
         self._slots = slots
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The one that we are on."""
+        return [
+            {
+                "cores": usable_cores(), "memory_mb": round(usable_memory_mb()),
+                "free_memory_mb": round(free_memory_mb()),
+                "cores_busy_percent": psutil.cpu_percent(),
+            }
+        ]  # fmt: skip
 
     def token(self) -> None:
         """None is needed: the driver has the store itself."""
@@ -83,6 +107,10 @@ class LocalDrivers:
         """Whether the driver of a launch still runs; None where this service did not start it."""
         child = self._children.get(launch)
         return None if child is None else child.poll() is None
+
+    def said(self, launch: str) -> bytes:
+        """Nothing: it writes into the log itself."""
+        return b""
 
     def ended(self, sweep: str, launch: str) -> str:
         """How it ended, in words, and forget it."""

@@ -1,14 +1,17 @@
 """The records of a sweep as its driver on a cluster has them: the service's, over the network."""
 
-import tempfile
+import hashlib
+import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from evaluators.own_code import private_folder
+from quintain.service.bundle import planted
 from quintain.service.wire import packed, unpacked
 from search.changes import Change
 from search.errors import LeaseError, RecordsError
@@ -75,6 +78,30 @@ class PostedStore:
         """A sign of life; the next one comes soon enough where this one does not arrive."""
         self._call("beat", sweep, token, patience_s=0.0)
 
+    def fetch(self, digest: str, place: Path) -> None:
+        """Bring a content that was uploaded for this sweep, whole or not at all.
+
+        Raises:
+            RecordsError: the service has refused, or has been away for too long.
+        """
+        half = place.with_name(f"{digest}.{os.getpid()}")
+
+        def once() -> httpx.Response:
+            found = hashlib.sha256()
+            with self._http.stream("GET", f"uploads/{digest}") as answer, half.open("wb") as file:
+                if not answer.is_success:
+                    answer.read()
+                    return answer
+                for piece in answer.iter_bytes():
+                    found.update(piece)
+                    file.write(piece)
+            if found.hexdigest() != digest:
+                raise httpx.ReadError("it came in part")
+            return answer
+
+        self._tried(once, PATIENCE_S)
+        half.rename(place)
+
     def __getattr__(self, method: str) -> Any:
         """The other calls are the store's own."""
         if method.startswith("_"):
@@ -88,15 +115,21 @@ class PostedStore:
             LeaseError: this driver's sweep is another's now.
             RecordsError: the service has been away for too long, or has refused.
         """
+        sent = {"args": packed(args)}
+        answer = self._tried(lambda: self._http.post(method, json=sent), patience_s)
+        return unpacked(answer.json()["answer"])
+
+    def _tried(self, once: Callable[[], httpx.Response], patience_s: float) -> httpx.Response:
+        """A request, sent until it is answered."""
         until, pause = time.monotonic() + patience_s, FIRST_S
         while True:
             answer = None
             try:
-                answer = self._http.post(method, json={"args": packed(args)})
+                answer = once()
             except httpx.TransportError as error:
                 trouble = str(error)
             if answer is not None and answer.is_success:
-                return unpacked(answer.json()["answer"])
+                return answer
             if answer is not None and answer.status_code not in (500, 502, 503, 504):
                 raise _refused(answer)
             if answer is not None:
@@ -123,7 +156,7 @@ class PostedLocation:
 
     def __init__(self, url: str) -> None:
         self.shown = self.place = url
-        self.folder = Path(tempfile.gettempdir()) / "quintain-driver-files"
+        self.folder = private_folder("quintain-driver-files")
 
 
 def posted_records(url: str, token: str, sweep: str, launch: str) -> tuple[Records, Lease, int]:
@@ -137,6 +170,20 @@ def posted_records(url: str, token: str, sweep: str, launch: str) -> tuple[Recor
     records.__dict__["changes"] = PostedChanges(store)
     lease = records.acquire(sweep, launch)
     return records, lease, store.heard
+
+
+def files_of(records: Records, header: Mapping[str, Any]) -> Path | None:
+    """A folder with the files that were submitted with a sweep; None where none were."""
+    files = header.get("files")
+    if not files:
+        return None
+    home = records.folder / "uploads"
+    contents = home / "contents"
+    contents.mkdir(parents=True, exist_ok=True)
+    for digest in set(files.values()):
+        if not (contents / digest).is_file():
+            records.statements.fetch(digest, contents / digest)  # type: ignore[attr-defined]
+    return planted(home / "trees", files, lambda digest: contents / digest)
 
 
 def _refused(answer: httpx.Response) -> RecordsError:

@@ -1,7 +1,8 @@
 """REST for drivers on a cluster: the store's calls, with a token that is worth one sweep.
 
 So no database address enters a job. What a driver may call is a table; each call that names a
-sweep must name the driver's own, or an outer fold of it.
+sweep must name the driver's own, or an outer fold of it. Of other sweeps it hears how their trials
+ended (what is known is not run again), and all of the one that its own only tells again.
 """
 
 from collections.abc import Callable
@@ -48,9 +49,9 @@ Driver = Annotated[Submission, Depends(driver)]
 
 #: Calls that the store answers itself; the number is the place of the sweep among the arguments.
 _PLAIN: dict[str, int | None] = {
-    "select_entries": 0, "select_ids": None, "settle": 0, "beat": 0, "free": 0,
+    "select_ids": None, "settle": 0, "beat": 0, "free": 0,
     "count_ended": None, "insert_holdout": None, "select_holdouts": None, "select_looks": None,
-    "insert_source": None, "select_source": None,
+    "insert_source": None, "select_source": None, "select_ends": None,
 }  # fmt: skip
 
 
@@ -91,6 +92,12 @@ def _post(
     state.records.submissions.post(mine.sweep, number, _own(mine, sweep), rows, token)
 
 
+def _entries(state: State, mine: Submission, sweep: str, *which: Any) -> Any:
+    if sweep != state.records.header(mine.sweep).get("replays"):
+        _own(mine, sweep)
+    return state.records.statements.select_entries(sweep, *which)
+
+
 def _sweeps(state: State, mine: Submission, sweep: str | None) -> Any:
     return state.records.statements.select_sweeps(sweep)
 
@@ -112,8 +119,8 @@ def _orders(state: State, mine: Submission, sweep: str, after: int) -> Any:
 
 
 _SPECIAL: dict[str, Callable[..., Any]] = {
-    "take": _take, "post": _post, "select_sweeps": _sweeps, "insert_partition": _draw,
-    "insert_sweep": _create, "orders": _orders,
+    "take": _take, "post": _post, "select_entries": _entries, "select_sweeps": _sweeps,
+    "insert_partition": _draw, "insert_sweep": _create, "orders": _orders,
 }  # fmt: skip
 
 # every call is one of the store's own: a name that it loses is noticed here, not on a cluster

@@ -8,7 +8,6 @@ import psutil
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from quintain.service.errors import RESPONSES, TEXT, answer
 from quintain.service.guarding import Reader
 from quintain.service.state import State, state_of
@@ -48,13 +47,9 @@ def capacity(request: Request, caller: Reader) -> dict[str, Any]:
     return {
         "max_sweeps": state.settings.max_sweeps, "running": running,
         "waiting": len(live) - running, "trials_at_a_time": state.settings.slots,
-        "nodes": [
-            {
-                "cores": usable_cores(), "memory_mb": round(usable_memory_mb()),
-                "free_memory_mb": round(free_memory_mb()),
-                "cores_busy_percent": psutil.cpu_percent(),
-            }
-        ],
+        "nodes": state.drivers.nodes(),
+        # whether files and modules are looked at on the cluster now; null where there is none
+        "scout": None if state.scouting is None else state.scouting.there,
     }  # fmt: skip
 
 

@@ -1,13 +1,13 @@
 """REST: sweeps, from the queue to their end."""
 
-import glob
-import shutil
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from quintain.listing import row
+from quintain.roads import near_roads
 from quintain.service.errors import RESPONSES, RefusedError
 from quintain.service.guarding import Caller, Reader, Submitter
 from quintain.service.intake import admitted, digest_of
@@ -15,6 +15,9 @@ from quintain.service.shown import page_of
 from quintain.service.state import State, state_of
 from quintain.stopping import FINAL
 from quintain.stopping import stop as stop_sweep
+from quintain.upkeep import delete as take_out
+from quintain.upkeep import extend, use_by_user
+from quintain.warm import refuse_unknown
 from search.records import SweepRecord
 from search.submissions import Submission
 
@@ -32,7 +35,11 @@ class Asked(BaseModel):
 
     spec: Json = Field(description="the spec as JSON, as docs/spec.schema.json describes it")
     folder: str | None = Field(None, description="where its relative paths start, absolute")
+    files: dict[str, str] = Field(
+        {}, description="files that were sent along, each with its SHA-256; paths start there"
+    )
     priority: int = Field(0, ge=-100, le=100, description="higher goes first")
+    fresh: bool = Field(False, description="run again what the records know already")
 
 
 class Budgets(BaseModel):
@@ -59,15 +66,20 @@ def create(
 ) -> Json:  # fmt: skip
     """Queue a sweep; under the same Idempotency-Key it is queued once, and 200 the next times."""
     state = state_of(request)
-    spec, header = admitted(asked.spec, asked.folder, state.settings.data_roots)
+    spec, header = admitted(asked.spec, asked.folder, state.ground, asked.files, state.uploads)
+    refuse_unknown(spec, state.records)
+    header |= {"fresh": True} if asked.fresh else {}
+    told = asked.model_dump(exclude=None if asked.fresh else {"fresh"})
     sweep, new = state.records.submissions.submit(
         spec.name, header, caller.name, priority=asked.priority, key=idempotency_key,
-        digest=digest_of(asked.model_dump()),
+        digest=digest_of(told),
     )  # fmt: skip
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/sweeps/{sweep}"
     state.keeper.nudge()
-    return {"sweep": sweep, "state": state.records.state(sweep), "new": new}
+    warnings = [asdict(each) for each in near_roads(spec, state.records)]
+    now = "queued" if new else state.records.state(sweep)
+    return {"sweep": sweep, "state": now, "new": new, "warnings": warnings}
 
 
 @routes.get("/sweeps")
@@ -104,6 +116,13 @@ def sweeps(
     return {"sweeps": rows, "next": following}
 
 
+@routes.get("/use")
+def use(request: Request, caller: Reader) -> Json:
+    """Core-hours and the failed share by user, as `quintain list --by user --json` has them."""
+    state = state_of(request)
+    return {"users": use_by_user(state.records, state.shown.view)}
+
+
 @routes.get("/sweeps/{sweep}")
 def show(sweep: str, request: Request, caller: Reader) -> Json:
     """One sweep as `quintain show --json` tells it, and who submitted it."""
@@ -115,20 +134,9 @@ def show(sweep: str, request: Request, caller: Reader) -> Json:
 
 @routes.patch("/sweeps/{sweep}")
 def patch(sweep: str, asked: Budgets, request: Request, caller: Submitter) -> Json:
-    """Other budgets for a sweep that is not over; a running one has them within a second or two."""
+    """Other budgets for a sweep that is not completed; a running one has them within seconds."""
     state, sweep, _ = _mine(request, sweep, caller)
-    record = state.records.sweep(sweep)
-    if asked.trials is None and asked.timeout_s is None:
-        raise RefusedError(422, "no_budget", "name trials, timeout_s or both")
-    if record.state in FINAL:
-        raise RefusedError(409, "over", f"{sweep} is {record.state}: its budgets are history")
-    if record.header.get("spec", {}).get("search", {}).get("deterministic"):
-        raise RefusedError(
-            409, "deterministic", f"{sweep} is deterministic: the same spec gives the same trials, "
-            "so its budgets stay; start another sweep",
-        )  # fmt: skip
-    change = state.records.changes.add(caller.name, sweep, "budgets", asked.model_dump())
-    return {"sweep": sweep, "state": record.state, "change": change.seq, **asked.model_dump()}
+    return extend(state.records, sweep, caller.name, asked.trials, asked.timeout_s)
 
 
 @routes.post("/sweeps/{sweep}/stop")
@@ -165,15 +173,9 @@ def resume(sweep: str, request: Request, caller: Submitter) -> Json:
 def delete(sweep: str, request: Request, caller: Submitter) -> Json:
     """Take a sweep that is over out of the store; looks, locked rows and notes stay."""
     state, sweep, _ = _mine(request, sweep, caller)
-    found = state.records.state(sweep)
-    if found not in (*FINAL, "interrupted"):
-        raise RefusedError(409, "not_over", f"{sweep} is {found}: stop it first")
-    state.records.submissions.delete(sweep, caller.name, found)
+    told = take_out(state.records, sweep, caller.name)
     state.shown.forget(sweep)
-    folder = state.records.folder
-    for each in (folder / sweep, *folder.glob(f"{glob.escape(sweep)}.outer*")):
-        shutil.rmtree(each, ignore_errors=True)
-    return {"sweep": sweep, "state": "deleted"}
+    return told
 
 
 @routes.get("/sweeps/{sweep}/trials")

@@ -120,12 +120,16 @@ def log(
     """What its drivers have said, a megabyte at most; X-Next is the `after` of the next call."""
     state = state_of(request)
     sweep = state.records.resolve(sweep)
+    submission = state.records.submissions.get(sweep)
     path = log_of(state.records.folder, sweep)
-    told = b""
+    told, size = b"", 0
     if path.is_file():
         with path.open("rb") as file:
             file.seek(after)
-            told = file.read(LOG_BYTES)
+            told, size = file.read(LOG_BYTES), path.stat().st_size
+    if submission is not None and submission.state == "launched":  # what comes to the file later
+        more = state.drivers.said(submission.launch or "")[max(0, after - size) :]
+        told += more[: LOG_BYTES - len(told)]
     headers = {"X-Next": str(after + len(told)), "X-State": state.records.state(sweep)}
     return Response(told.decode(errors="replace"), headers=headers, media_type="text/plain")
 
@@ -147,6 +151,25 @@ def note(sweep: str, asked: Note, request: Request, caller: Submitter) -> Json:
     sweep = state.records.resolve(sweep)
     made = state.records.changes.add(caller.name, sweep, "note", {"text": asked.text})
     return {"sweep": sweep, "time": made.time, "user": made.user, "text": asked.text}
+
+
+@routes.get("/sweeps/{sweep}/plan")
+def plan(sweep: str, request: Request, caller: Reader) -> Json:
+    """What was foreseen before its first trial, beside what it took so far; null without one."""
+    state = state_of(request)
+    view = state.shown.view(state.records.resolve(sweep))
+    return {"sweep": view.id, "plan": None if view.plan is None else view.plan.to_json()}
+
+
+@routes.get("/sweeps/{sweep}/looks")
+def looks(sweep: str, request: Request, caller: Reader) -> Json:
+    """Looks at rows that are locked for this sweep, by whichever sweep, in their order."""
+    from quintain.holdout import looks_of  # with what reads identities of rows
+
+    state = state_of(request)
+    view = state.shown.view(state.records.resolve(sweep))
+    locked = view.header.get("rows_locked")
+    return {"sweep": view.id, "looks": looks_of(state.records, view) if locked else []}
 
 
 @routes.get("/sweeps/{sweep}/changes")

@@ -25,6 +25,7 @@ class Settings:
         tls: certificate and key; None for plain HTTP.
         behind_proxy: TLS ends in front of us, and this port is reached by the proxy alone.
         cluster: URL of a Ray cluster's dashboard on which drivers run; None: on this machine.
+        upload_limit: bytes of one file that may be sent along with a sweep.
         webhook: URL that is told of each sweep's end.
         public_url: where the cluster's nodes reach us; None: where we listen.
     """
@@ -40,6 +41,7 @@ class Settings:
     cluster: str | None = None
     public_url: str | None = None
     webhook: str | None = None
+    upload_limit: int = 200_000_000
 
     @property
     def url(self) -> str:

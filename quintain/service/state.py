@@ -3,14 +3,20 @@
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fastapi import Request
 
+from quintain.service.ground import Ground
 from quintain.service.keeper import Keeper
+from quintain.service.launching import Drivers
 from quintain.service.settings import Settings
 from quintain.service.shown import Shown
+from quintain.service.uploads import Uploads
 from search.records import Records
+
+if TYPE_CHECKING:  # only where there is a cluster
+    from quintain.service.scouting import Scouting
 
 #: Seconds for which it is remembered that there are no users.
 NO_USERS_FOR_S = 1.0
@@ -21,6 +27,9 @@ class State:
     """One service.
 
     Attributes:
+        uploads: contents that were sent along with sweeps.
+        ground: who looks at what a spec asks of the machine that it will run on.
+        scouting: the same where that is a cluster.
         requests: answered, by method, route and status.
         seconds: that they took, by method and route.
     """
@@ -28,7 +37,11 @@ class State:
     settings: Settings
     records: Records
     keeper: Keeper
+    drivers: Drivers
     shown: Shown
+    uploads: Uploads
+    ground: Ground
+    scouting: "Scouting | None" = None
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     seconds: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     _users: bool = False

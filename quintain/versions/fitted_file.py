@@ -29,6 +29,8 @@ TRUSTED = (
     "collections.OrderedDict",
     "evaluators.binned_xgboost.XGBClassifier",
     "evaluators.binned_xgboost.XGBRegressor",
+    "evaluators.staged_lightgbm.LGBMClassifier",
+    "evaluators.staged_lightgbm.LGBMRegressor",
     "functools.partial",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",

@@ -62,3 +62,24 @@ def test_the_image_reaps_and_copies_what_is_there():
         if line.startswith("COPY "):
             for name in line.split()[1:-1]:
                 assert (DEPLOY.parents[1] / name).exists(), name
+
+
+def test_the_kubernetes_manifests_agree_with_each_other_and_with_ray_up():
+    """Tokens on, no cores on the head, one image, the pinned Ray, the health checks of ray-up."""
+    cluster, job = yaml.safe_load_all((DEPLOY / "kuberay.yaml").read_text())
+    assert (cluster["kind"], job["kind"]) == ("RayCluster", "RayJob")
+    specs = [cluster["spec"], job["spec"]["rayClusterSpec"]]
+    pinned = re.search(r"ray\[tune\]>=([\d.]+)", (DEPLOY.parents[1] / "pyproject.toml").read_text())
+    images = set()
+    for spec in specs:
+        assert spec["authOptions"] == {"mode": "token", "secretName": "quintain-ray-token"}
+        assert spec["rayVersion"].startswith(pinned[1])
+        assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+        for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+            images |= {each["image"] for each in group["template"]["spec"]["containers"]}
+    assert len(images) == 1
+    [head] = cluster["spec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    start = yaml.safe_load((DEPLOY / "ray-up.yaml").read_text())["head_start_ray_commands"][-1]
+    shipped = dict(re.findall(r"(RAY_(?:health|memory)\w+)=([\w.]+)", start))
+    assert {each["name"]: each["value"] for each in head["env"]} == shipped
+    assert job["spec"]["entrypointNumCpus"] > 0  # on a worker: it outlives the head

@@ -18,6 +18,7 @@ class Told:
         self.heard = []
         self.finished = False
         self.cancel = None
+        self.places = 0
 
     def clock(self):
         return 0.0
@@ -30,6 +31,12 @@ class Told:
 
     def poll(self):
         return [] if self.cancel is None else [Cancel(self.cancel)]
+
+
+class Session:
+    """Nodes of which some are to go."""
+
+    drained = frozenset()
 
 
 class Actor:
@@ -55,7 +62,7 @@ def flow_of(ray_here, monkeypatch):
     found = {"Pid": 7, "Address": {"NodeID": "n", "IPAddress": "1.2.3.4"}}
     monkeypatch.setattr(ray._private.state, "actors", lambda actor: found)
     monkeypatch.setattr(ray, "kill", lambda actor: actor.asked.append("killed"))
-    return lambda slots, *packs: Flow(Told(*packs), None, slots, "run")
+    return lambda slots, *packs: Flow(Told(*packs), Session(), slots, "run")
 
 
 def seated(flow, tune_id):
@@ -127,6 +134,24 @@ def test_slots_are_kept(flow_of):
     assert flow.seat_for("two") is None
 
 
+def test_nodes_that_joined_are_used(flow_of):
+    """More packs than slots, once the sweep has room for them."""
+    flow = flow_of(1, pack(0), pack(1))
+    flow.driver.places = 2
+    assert flow.seat_for("one") is not None
+    assert flow.seat_for("two") is not None
+
+
+def test_a_worker_on_a_drained_node_gets_nothing_more(flow_of, monkeypatch):
+    """It is ended between two packs, before its node ends it within one."""
+    flow = flow_of(1, pack(0), pack(1))
+    seat, actor = seated(flow, "one")
+    monkeypatch.setattr(Session, "drained", frozenset({"n"}))
+    flow.go_on(seat)
+    assert actor.asked == ["killed"]
+    assert len(flow.driver.packs) == 1
+
+
 def test_a_cancelled_pack_ends_its_worker(flow_of):
     """Whether the worker has it, or is still starting for it."""
     flow = flow_of(2, pack(0), pack(1))
@@ -142,3 +167,20 @@ def test_a_cancelled_pack_ends_its_worker(flow_of):
     second = Actor()
     flow.seated("starts", second)
     assert second.asked == ["killed"]
+
+
+def test_a_memory_kill_while_a_worker_starts_is_an_actors_error(ray_here):
+    """Tune keeps no other error of a worker's start, so that nobody could tell why it failed."""
+    from ray.air.execution._internal.actor_manager import RayActorManager
+    from ray.exceptions import OutOfMemoryError
+
+    from cluster.memory_kill import TrialOutOfMemory, survive_memory_kills
+
+    survive_memory_kills()
+    heard = []
+    manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
+    tracked = SimpleNamespace(actor_id=1, _on_error=lambda of, error: heard.append(error))
+    killed = OutOfMemoryError("95% of the node")
+    RayActorManager._actor_start_failed(manager, tracked_actor=tracked, exception=killed)
+    assert isinstance(heard[0], TrialOutOfMemory)
+    assert "95% of the node" in str(heard[0])

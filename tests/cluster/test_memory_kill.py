@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+#: Ray's monitor looks at all memory of the machine: what other tests take would be counted too.
+pytestmark = pytest.mark.measures
 HERE = Path(__file__).parent
 
 

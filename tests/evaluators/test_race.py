@@ -43,33 +43,38 @@ def scored(data, bar=None, race="average_precision", estimator="xgboost", **para
     return folds, outcome
 
 
+boosters = pytest.mark.parametrize("booster", ["xgboost", "lightgbm"])
 ROUNDS = {"n_estimators": 45, "subsample": 0.7, "colsample_bytree": 0.5}
 
 
-def test_a_trial_that_goes_on_scores_what_it_scores_without_a_race(data):
-    bar = Bar((0.0, 0.0, 0.0), "maximize")
-    (_, plain), (_, raced) = scored(data, race=None, **ROUNDS), scored(data, bar, **ROUNDS)
+@boosters
+def test_a_trial_that_goes_on_scores_what_it_scores_without_a_race(data, booster):
+    bar, params = Bar((0.0, 0.0, 0.0), "maximize"), ROUNDS | {"estimator": booster}
+    (_, plain), (_, raced) = scored(data, race=None, **params), scored(data, bar, **params)
     assert raced.scores == plain.scores
     assert raced.oof == plain.oof
     assert raced.given_up is None
     assert plain.path == ()
 
 
-def test_the_path_is_what_the_rungs_score(data):
-    folds, outcome = scored(data, **ROUNDS)
+@boosters
+def test_the_path_is_what_the_rungs_score(data, booster):
+    folds, outcome = scored(data, estimator=booster, **ROUNDS)
     assert len(outcome.path) == FOLDS
     assert all(math.isfinite(each) for each in outcome.path)
     assert outcome.path[1] == pytest.approx(folds[0].scores["average_precision"])
     # a ninth of the rounds, grown by themselves without sampling, are the same trees
-    few = {"n_estimators": 5, "subsample": 1.0, "colsample_bytree": 1.0}
+    few = {"n_estimators": 5, "subsample": 1.0, "colsample_bytree": 1.0, "estimator": booster}
     _, few_rounds = scored(data, **few)
     _, all_rounds = scored(data, **(few | {"n_estimators": 45}))
     assert few_rounds.path[1] == pytest.approx(all_rounds.path[0], abs=1e-6)
     assert math.isnan(few_rounds.path[0])
 
 
-def test_below_the_bar_after_few_rounds_nothing_more_is_fitted(data):
-    folds, outcome = scored(data, Bar((1.1, NO_BAR, NO_BAR), "maximize"), **ROUNDS)
+@boosters
+def test_below_the_bar_after_few_rounds_nothing_more_is_fitted(data, booster):
+    bar = Bar((1.1, NO_BAR, NO_BAR), "maximize")
+    folds, outcome = scored(data, bar, estimator=booster, **ROUNDS)
     assert folds == []
     assert outcome.given_up == 0
     assert outcome.scores == {}

@@ -138,30 +138,48 @@ def quintain_cli(folder, own_records, monkeypatch, capfd):
     return Quintain(folder, own_records, monkeypatch, capfd)
 
 
+@pytest.fixture
+def records(own_records):
+    with Records.open(own_records) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="module")
 def served():
-    """Starts services on stores, each at a port of its own; their queues do not move."""
-    import httpx
+    """Starts services on stores for a module's tests; their queues do not move."""
+    with contextlib.ExitStack() as stack:
+        yield lambda records, **settings: _client_of_a_service(stack, records, settings)
+
+
+@pytest.fixture
+def client_of(records):
+    """A client of a service with these settings, whose queue does not move."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: _client_of_a_service(stack, records, settings)
+
+
+@pytest.fixture
+def client(client_of):
+    return client_of()
+
+
+def _client_of_a_service(stack, records, settings):
+    """A service in a thread at a port of its own, until the stack is left."""
+    import httpx  # only for who asks a service
     import uvicorn
 
     from quintain.service.app import create_app
     from quintain.service.settings import Settings
 
-    with contextlib.ExitStack() as stack:
-
-        def start(records, **settings):
-            port = stack.enter_context(socket.socket())
-            port.bind(("127.0.0.1", 0))
-            number = port.getsockname()[1]
-            app = create_app(Settings(records=records.url, port=number, **settings), records)
-            server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [port]})
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(setattr, server, "should_exit", True)
-            while not server.started:
-                time.sleep(0.01)
-            client = httpx.Client(base_url=f"http://127.0.0.1:{number}", timeout=60)
-            return stack.enter_context(client)
-
-        yield start
+    port = stack.enter_context(socket.socket())
+    port.bind(("127.0.0.1", 0))
+    number = port.getsockname()[1]
+    app = create_app(Settings(records=records.url, port=number, **settings), records)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [port]})
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(setattr, server, "should_exit", True)
+    while not server.started:
+        time.sleep(0.01)
+    return stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{number}", timeout=60))

@@ -1,20 +1,12 @@
 """The REST surface, asked at random along its own OpenAPI document: whatever comes, no 5xx."""
 
-import contextlib
 import random
-import socket
-import threading
-import time
 from urllib.parse import quote
 
 import httpx
 import pytest
-import uvicorn
 
-from quintain.service.app import create_app
-from quintain.service.settings import Settings
 from search.entries import Entry
-from search.records import Records
 
 REQUESTS = 250
 
@@ -60,30 +52,18 @@ def of_schema(rng, schema, document):
 
 
 @pytest.fixture
-def client(own_records, folder):
-    with Records.open(own_records) as records, contextlib.ExitStack() as stack:
-        header = {"spec": {"name": "loans"}, "metric": "roc_auc", "budget": 3}
-        records.submissions.submit("loans", header, "local")
-        records.append("loans-1", [Entry("state", 1.0, {"state": "running"})])
-        port = stack.enter_context(socket.socket())
-        port.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(Settings(), records), lifespan="off",
-                                log_level="critical")  # fmt: skip
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [port]})
-        thread.start()
-        stack.callback(thread.join)
-        stack.callback(setattr, server, "should_exit", True)
-        while not server.started:
-            time.sleep(0.01)
-        url = f"http://127.0.0.1:{port.getsockname()[1]}"
-        yield stack.enter_context(httpx.Client(base_url=url, timeout=30))
+def asked_of(client, records):
+    """A service with a sweep that runs."""
+    header = {"spec": {"name": "loans"}, "metric": "roc_auc", "budget": 3}
+    records.submissions.submit("loans", header, "local")
+    records.append("loans-1", [Entry("state", 1.0, {"state": "running"})])
+    return client
 
 
-def test_nothing_that_is_asked_breaks_it(client):
+def test_nothing_that_is_asked_breaks_it(asked_of):
     """Seeded requests to every route: each answer is below 500, and each refusal has the shape."""
     rng = random.Random(7)
-    document = client.get("/openapi.json").json()
+    document = asked_of.get("/openapi.json").json()
     routes = [(path, method, operation) for path, of_path in document["paths"].items()
               for method, operation in of_path.items() if not path.endswith("/events")]  # fmt: skip
     for turn in range(REQUESTS):
@@ -103,7 +83,7 @@ def test_nothing_that_is_asked_breaks_it(client):
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             asked["json"] = of_schema(rng, schema, document)
         try:
-            answer = client.request(method, path, **asked)
+            answer = asked_of.request(method, path, **asked)
         except (httpx.InvalidURL, ValueError):  # the client itself would not send it
             continue
         assert answer.status_code < 500, (method, path, asked, answer.text)

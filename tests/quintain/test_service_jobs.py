@@ -82,7 +82,8 @@ class Dashboard:
             case "POST", ["api", "jobs"]:
                 if body["submission_id"] in self.jobs:
                     return 500, "Traceback\nValueError: Job already exists"
-                self.asked.append(body)
+                if "quintain.service.scout" not in body["entrypoint"]:
+                    self.asked.append(body)
                 self.jobs[body["submission_id"]] = None if self.pending else self._run(body)
                 return 200, {"submission_id": body["submission_id"]}
         job = path[2] if len(path) > 2 else None
@@ -201,6 +202,25 @@ def test_what_no_node_can_hold_and_what_is_pending(service, dashboard, folder):
     until(lambda: dashboard.asked)
     service.post(f"/v1/sweeps/{waiting}/stop")
     until(lambda: service.get(f"/v1/sweeps/{waiting}").json()["state"] == "stopped", 5)
+
+
+def test_what_the_cluster_lacks_is_told_before_anything_is_queued(service, folder):
+    """A table and a package that are not there, as the scout sees it on the cluster: 422."""
+    until(lambda: service.get("/v1/capacity").json()["scout"])
+    spec = {
+        "name": "loans", "data": {"source": "lawns.csv", "target": "default"},
+        "model": [{"estimator": "nowhere_installed.models:Mine", "space": {}}],
+    }  # fmt: skip
+    began = time.monotonic()
+    sent = service.post("/v1/sweeps", json={"spec": spec, "folder": str(folder)})
+    assert time.monotonic() - began < 2
+    assert sent.status_code == 422
+    data, module = sent.json()["error"]["problems"]
+    assert data == f"$.data.source: there is no file {folder}/lawns.csv on the cluster"
+    assert module.startswith(
+        "$.model[0].estimator: the module 'nowhere_installed' is not installed"
+    )
+    assert service.get("/v1/sweeps").json()["sweeps"] == []
 
 
 def test_a_cluster_that_does_not_fit_is_refused(quintain_cli, dashboard):

@@ -13,13 +13,18 @@ import httpx
 import pytest
 import uvicorn
 
+import quintain
+from quintain import sweeps
 from quintain.service.app import create_app
 from quintain.service.drive import ANOTHERS, OVER
+from quintain.service.ground import Here
 from quintain.service.intake import admitted
+from quintain.service.posting import posted_records
 from quintain.service.settings import Settings
 from search.entries import BUDGETED
 from search.records import Records
 from search.users import digest, new_token
+from search.view import read_view
 
 SPEC = {
     "name": "loans", "data": {"source": "loans.csv", "target": "default"},
@@ -68,7 +73,7 @@ def front(records):
 @pytest.fixture
 def launched(records, folder):
     """A sweep, launched under the name "one", and its driver's token."""
-    spec, header = admitted(SPEC, str(folder), ())
+    spec, header = admitted(SPEC, str(folder), Here(()))
     sweep, _ = records.submissions.submit(spec.name, header, "ada")
     token = new_token()
     assert records.submissions.launch(sweep, "one", digest(token))
@@ -153,3 +158,20 @@ def test_a_batch_counts_once(records, launched):
         for number in (1, 1, 2, 1, 2):
             records.submissions.post(sweep, number, sweep, [row], lease.token)
     assert len(records.entries(sweep)) == 2
+
+
+def test_a_driver_on_a_cluster_knows_what_the_store_knows(records, front, launched, folder):
+    """It reads other sweeps' ends through the service; files beside the store it does not have."""
+    sweep, token = launched
+    told = {**SPEC, "data": {**SPEC["data"], "source": str(folder / "loans.csv")}}
+    first = quintain.run(told, runner="inline", records=records.url, progress=False, plan=False)
+    store, lease, heard = posted_records(front.url, token, sweep, "one")
+    with store, lease:
+        sweeps.drive(
+            store, lease, runner="inline", address=None, slots=None, heard=heard, watcher=None
+        )
+    assert records.header(sweep)["replays"] == first.sweep
+    view = read_view(records, sweep)
+    assert view.state == "completed"
+    assert view.counts["cached"] == 20
+    assert view.finals.estimate.score == first.view.finals.estimate.score

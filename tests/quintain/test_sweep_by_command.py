@@ -6,14 +6,14 @@ import pytest
 
 RUN_KEYS = {
     "sweep", "state", "runner", "metric", "direction", "positive", "wall_s", "trial_counts", "best",
-    "estimate", "baseline", "warnings", "resources", "refreshed",
-    "front", "plan", "race", "records",
+    "estimate", "baseline", "warnings", "resources", "refreshed", "varied",
+    "front", "plan", "race", "known", "failures", "failed_roads", "records",
 }  # fmt: skip
 TRIAL_KEYS = {
     "trial", "state", "cause", "reason", "model", "params", "scores", "folds", "confusion",
     "wall_s", "queue_s", "start_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s",
     "cores_used", "peak_mb", "bytes_read", "measuring_s", "rung", "attempt", "worker",
-    "cached", "predict_ms_per_1k", "infeasible",
+    "cached", "cached_from", "saved_cpu_s", "predict_ms_per_1k", "infeasible",
 }  # fmt: skip
 
 

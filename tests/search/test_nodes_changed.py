@@ -16,7 +16,7 @@ from search.events import (
     Ticked,
 )
 from search.policy import NODES_AWAITED_S, Policy
-from search.room import Node, Room
+from search.room import Node, Room, Share
 from search.space import Choice, Parameter, Space
 from search.strategy import make_strategy
 from search.sweep import Sweep
@@ -119,3 +119,53 @@ def test_the_sweep_ends_on_what_is_left():
             sweep.handle(PackReported(now + 0.5, pack.number, Report(ended=ended, last=True)))
         assert now < 100
     assert sweep.trials.count("completed") == 4
+
+
+def test_to_be_preempted_costs_no_attempt():
+    """Ten times in a row: the trial waits each time, nobody is blamed, and it ends well."""
+    sweep = sweep_of(SMALL, values=(1,))
+    for turn in range(10):
+        (pack,) = dispatched(sweep.handle(SlotFreed(turn)))
+        sweep.handle(PackStarted(turn, pack.number, "spot:1"))
+        out = sweep.handle(PackLost(turn + 0.5, pack.number, "preempted", "preempted: taken away"))
+        (lost,) = [each.entry for each in out if isinstance(each, Record)]
+        assert (lost.kind, lost.body["guilty"], lost.attempt) == ("lost", False, turn)
+    assert sweep.trials[0].state == "waiting"
+    assert sweep.trials[0].deaths == 0
+
+
+def test_trials_of_a_lost_node_may_share_a_pack_again():
+    """Nobody in a pack is suspected where it was the host that went."""
+    sweep = sweep_of(SMALL, values=tuple(range(100)))
+    sweep.learning.pace.learn("m", 0.001)
+    (pack,) = dispatched(sweep.handle(SlotFreed(1.0)))
+    assert len(pack.items) > 1
+    sweep.handle(PackStarted(1.0, pack.number, "far:1"))
+    sweep.handle(PackLost(2.0, pack.number, "node", "gone"))
+    assert not any(trial.alone for trial in sweep.trials)
+    assert len(dispatched(sweep.handle(SlotFreed(3.0)))[0].items) > 1
+
+
+def test_a_search_grows_with_its_cluster():
+    """Nodes that join give it more trials at a time, up to its part of them and what was asked."""
+    space = Space({"m": (Parameter("n", Choice(tuple(range(40)))),)})
+    strategy = make_strategy("grid", space, direction="maximize", trials=40, seed=0)
+    share = Share(most=5, sharers=2, reserved=0.5)
+    four = Node(4, 8192)
+    sweep = Sweep(Policy(40, "score", "maximize", slots=1, nodes=(four,), share=share), strategy)
+    assert len(dispatched(sweep.handle(SlotFreed(1.0)))) == 1
+    assert not dispatched(sweep.handle(SlotFreed(1.0)))
+    sweep.handle(NodesChanged(2.0, (four, four)))
+    begun = [pack for _ in range(9) for pack in dispatched(sweep.handle(SlotFreed(3.0)))]
+    assert len(begun) == 2  # int((8 - 2 * 0.5) / 2) in all
+    sweep.handle(NodesChanged(4.0, (four,) * 9))
+    begun += [pack for _ in range(9) for pack in dispatched(sweep.handle(SlotFreed(5.0)))]
+    assert len(begun) == 4  # as was asked for, with the first
+
+
+def test_a_small_cluster_gives_each_search_a_place():
+    """One core for two searches and their drivers: still one trial, and none without a node."""
+    share = Share(sharers=2, reserved=0.5)
+    assert share.places([Node(1)], 1) == 1
+    assert share.places([], 1) == 0
+    assert share.places([Node(1)], 2) == 0

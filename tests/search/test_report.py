@@ -229,7 +229,7 @@ def test_what_to_type_next_is_told(state, command):
     lines = report_text(view(ended(0, 0.5), failed(3), state=state)).splitlines()
     steps = lines[lines.index("Next") + 1 :]
     assert any(step.startswith(f"  {command}") for step in steps)
-    assert any("--traceback 3" in step for step in steps)
+    assert any("--trial 3" in step for step in steps)
 
 
 def test_a_sweep_with_nothing_yet_has_a_report():

@@ -316,11 +316,24 @@ def test_junk_is_a_problem_and_never_a_crash(junk):
 
 
 @pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"warm_start": ["a-1"], "sampler": "random"}, "learns from no trial"),
+        ({"warm_start": ["a-1", "a-1"]}, "stands there twice"),
+        ({"warm_start": [f"a-{n}" for n in range(6)]}, "5"),
+    ],
+)
+def test_a_warm_start_names_a_few_sweeps_once_for_a_sampler_that_learns(search, said):
+    line = problem(a_spec(search=search))
+    assert line.startswith("$.search.warm_start")
+    assert said in line
+
+
+@pytest.mark.parametrize(
     ("section", "key", "value", "now"),
     [
         ("search", "pruner", "halving", '"auto", "none", "racing"'),
         ("search", "sampler", "gp", '"tpe", "random", "grid", "sobol"'),
-        ("search", "warm_start", ["a-1"], "[]"),
         ("resources", "gpus_per_trial", 1, "0"),
     ],
 )

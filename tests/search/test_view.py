@@ -85,7 +85,7 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         "wall_s", "queue_s", "start_s", "load_s", "fit_s", "score_s", "overhead_s", "cpu_s",
         "cores_used", "peak_mb", "bytes_read", "measuring_s", "rung", "attempt", "worker",
         "cached", "threshold", "tuned_confusion",
-        "predict_ms_per_1k", "infeasible",
+        "predict_ms_per_1k", "infeasible", "cached_from", "saved_cpu_s",
     ]  # fmt: skip
     assert [list(row) for row in rows] == [keys, keys]
     assert json.loads(json.dumps(rows[0], allow_nan=False)) == {
@@ -97,6 +97,7 @@ def test_a_row_has_the_keys_of_the_design_and_is_strict_json():
         "bytes_read": 4096, "measuring_s": 0.015625, "rung": None, "attempt": 0,
         "worker": "here/2", "cached": False, "threshold": 0.25,
         "tuned_confusion": [[2, 2], [0, 2]], "predict_ms_per_1k": None, "infeasible": None,
+        "cached_from": None, "saved_cpu_s": 0.0,
     }  # fmt: skip
     assert rows[1]["state"] == "waiting"
     assert rows[1]["confusion"] is rows[1]["threshold"] is rows[1]["tuned_confusion"] is None
@@ -263,8 +264,9 @@ def test_run_json_has_every_key_of_the_design():
             "cpu_s": 0, "finalists_cpu_s": 0, "measuring_s": 0, "peak_mb": 0.0, "overhead_s": 0.0,
             "max_concurrent": None, "busy_share": None, "bottleneck": None, "nodes": {},
         },
-        "plan": None, "race": None, "front": [],
+        "plan": None, "race": None, "known": None, "failures": [], "failed_roads": [], "front": [],
         "refreshed": [],
+        "varied": [],
         "records": "",
     }  # fmt: skip
     full = view(

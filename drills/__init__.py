@@ -1,0 +1,1 @@
+"""Fault drills: hosts of their own on this machine, a Ray cluster on them, and accidents."""

@@ -1,0 +1,1 @@
+"""Sweeps in the forms of other programs: tables, Optuna studies, MLflow runs."""

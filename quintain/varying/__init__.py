@@ -1,0 +1,1 @@
+"""One hyperparameter at a time: steps from a trial, on folds that chose nothing."""
