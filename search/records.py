@@ -13,7 +13,7 @@ Laws of a store, whatever database is behind it (tests/search/test_records.py ho
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from search import bodies
-from search.entries import Entry, Kind, SweepState
+from search.entries import Entry, SweepState
 from search.errors import RecordsError, UnknownSweepError
 from search.lease import Holder, Lease
 from search.record_types import HoldoutRecord, LookRecord, SweepRecord
@@ -176,18 +176,6 @@ class Records:
                             row.rung, row.fold))
             for row in self._store.select_entries(sweep, seq, most)
         ]  # fmt: skip
-
-    def told_after(
-        self, sweep: str, seq: int, kinds: Sequence[Kind] = ()
-    ) -> list[tuple[int, Entry]]:
-        """The same for who makes a view: without folds of trials whose end tells of them.
-
-        Of a sweep that is over that is half of its entries. ``kinds``: only these.
-        """
-        return [
-            (number, Entry(kind, time, bodies.read_quickly(body), *place))
-            for number, kind, time, body, *place in self._store.select_told(sweep, seq, kinds)
-        ]
 
     def ends(self, sweep: str, upto: int = 2**62) -> list[tuple[int, str, int, int, str]]:
         """What a sweep asked, how it ended and its budgets, up to an entry, in order.

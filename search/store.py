@@ -30,8 +30,6 @@ from search.tables import (
 )
 from search.upgrading import no_driver_alive
 
-_C = entries.c
-_TOLD = (_C.seq, _C.kind, _C.time, _C.body, _C.trial, _C.attempt, _C.rung, _C.fold)
 # the two statements of every event, built once: building costs as much as running them
 _APPEND = sa.insert(entries)
 _RENEW = (
@@ -125,19 +123,6 @@ class Store:
         with self._database.reading() as connection:
             self._check_sweep(connection, sweep)
             return connection.execute(query).all()
-
-    def select_told(self, sweep: str, after: int, kinds: Sequence[str]) -> list[tuple[Any, ...]]:
-        """As ``select_entries``, but no fold of a trial that has ended with its folds in its end.
-
-        By place, as ``_TOLD`` has it: reading columns by name takes longer than the statement.
-        """
-        new, tells = (_C.sweep == sweep) & (_C.seq > after), _C.body.contains('"folds":{"')
-        told = sa.select(_C.trial).where(new, _C.kind == "ended", tells)
-        query = sa.select(*_TOLD).where(new, (_C.kind != "fold") | ~_C.trial.in_(told))
-        query = query.where(_C.kind.in_(kinds)) if kinds else query
-        with self._database.reading() as connection:
-            self._check_sweep(connection, sweep)
-            return [tuple(row) for row in connection.execute(query.order_by(_C.seq))]
 
     def select_ends(self, sweep: str, upto: int) -> list[tuple[int, str, int, int, str]]:
         """(seq, kind, trial, rung, body) of what was asked, ends and budgets, to an entry."""

@@ -9,13 +9,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 #: Pages kept, and seconds that one may take.
 HELD, LONGEST_S = 32, 600.0
+#: Seconds after which what failed is tried again: data that was away may be back.
+AGAIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,12 @@ class Made:
 
     html: str = ""
     failure: str = ""
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is to be tried again."""
+        return bool(self.failure) and time.monotonic() - self.at > AGAIN_S
 
 
 class Asides:
@@ -45,7 +54,7 @@ class Asides:
         key = (*words, version)
         with self._lock:
             found = self._kept.get(key)
-            if found is None:
+            if found is None or (found.done() and not found.cancelled() and found.result().stale):
                 found = self._kept[key] = self._pool.submit(self._make, words)
             self._kept.move_to_end(key)
             while len(self._kept) > HELD:

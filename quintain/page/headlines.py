@@ -11,6 +11,7 @@ from quintain.service.shown import Shown
 from search.entries import BUDGETED, Kind
 from search.records import Records, SweepRecord
 from search.submissions import Submission
+from search.told import told_after
 from search.view import SweepView
 from search.view_fold import SweepFold
 
@@ -78,7 +79,7 @@ class Headlines:
         if summary is None:  # stopped before its driver could tell
             return self._live(found, submission)
         fold = SweepFold.of(str(found.header.get("metric", "")), found.header.get("part"))
-        for _, entry in self._records.told_after(found.id, 0, TOLD):
+        for _, entry in told_after(self._records, found.id, 0, TOLD):
             fold.read(entry)
         told = SweepView.of(found.id, found.header, fold, found.state, created=found.created)
         best = (summary.get("best") or {}).get("score")

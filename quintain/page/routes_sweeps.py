@@ -36,7 +36,6 @@ SORTS: dict[str, Callable[[SweepRecord], Any]] = {
     "sweep": lambda each: (each.name, each.serial),
     "state": lambda each: (each.state, -each.created),
 }
-Page = Annotated[int, Query(ge=1, le=10**6)]
 
 
 @routes.get("/")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from quintain.service.errors import RefusedError
 from search.records import Records, SweepRecord
+from search.told import told_after
 from search.view import SweepView
 from search.view_fold import SweepFold
 
@@ -74,7 +75,7 @@ class Shown:
         """The view with what has been recorded since."""
         began = time.monotonic()
         before = kept.seq
-        for kept.seq, entry in self._records.told_after(found.id, before):
+        for kept.seq, entry in told_after(self._records, found.id, before):
             kept.fold.read(entry)
         if kept.seq != before or kept.view is None or kept.state != found.state:
             kept.view = SweepView.of(

@@ -1,13 +1,16 @@
 """The page without a browser: who may see and change what, what is escaped, filtered and sorted."""
 
 import re
+import time
 
 import pytest
 
 from benchmarks.written_sweeps import HOSTILE, header, written
+from quintain.page.asides import Asides
 from quintain.page.table import Asked, shown
 from quintain.service.shown import Shown
 from search.records import Records
+from search.told import told_after
 from search.view import read_view
 
 
@@ -183,6 +186,24 @@ def test_the_api_takes_no_cookie(team):
     assert ask.get("/v1/sweeps").status_code == 401
 
 
+def test_what_a_child_failed_at_is_told_and_tried_again(kept, monkeypatch):
+    """In one line, as the command would say it; kept for a while, not for ever."""
+    made = Asides(kept.url)
+
+    def asked():
+        while (found := made.get(("notebook", "nobody-1"), "1")) is None:
+            time.sleep(0.05)
+        return found
+
+    first = asked()
+    assert first.failure.startswith("unknown sweep 'nobody-1'")
+    assert asked() is first
+    monkeypatch.setattr("quintain.page.asides.AGAIN_S", 1.0)
+    time.sleep(1.1)
+    assert asked() is not first
+    made.close()
+
+
 def test_a_view_without_spared_folds_is_that_of_all(kept):
     """What the service folds from half of the entries is what all of them tell."""
     views = Shown(kept)
@@ -190,7 +211,7 @@ def test_a_view_without_spared_folds_is_that_of_all(kept):
         seen, whole = views.view(record.id), read_view(kept, record.id)
         assert seen.to_json() == whole.to_json()
         assert seen.trials_json() == whole.trials_json()
-        spared = len(kept.entries(record.id)) - len(kept.told_after(record.id, 0))
+        spared = len(kept.entries(record.id)) - len(told_after(kept, record.id, 0))
         assert spared > len(whole.trials) or not whole.trials
 
 
