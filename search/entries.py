@@ -32,6 +32,8 @@ from typing import Any, Literal
 #: plan      what was foreseen before the first trial      body: as ``search.outlook.Foresight``
 #: returned  a Python face gave its result back, or raised what the search came to    body: refit_s
 #: refreshed the finalists were scored on rows that came later   body: as `quintain refresh --json`
+#: varied    one hyperparameter went through steps   body: as `quintain vary --json`; in the record
+#:           of the sweep that they started from, and in their own
 Kind = Literal[
     "asked", "started", "fold", "paused", "lost", "ended", "baseline", "warning", "state",
     "finalists", "rescored", "winner", "optimism", "outer", "nested", "refreshed", "node", "plan",

@@ -12,6 +12,7 @@ from quintain.prepare import Prepared, prepare, spec_of
 from quintain.varying.steps import STEPS, Start, stepped
 from search.domains import Scalar
 from search.records import Records
+from search.space import Parameter
 from search.spec import Spec, read_spec, space_of
 from search.view import SweepView, read_view
 from search.wording import shown
@@ -133,12 +134,28 @@ def asked_for(
         raise QuintainError("--repeats is at least 1, and --steps at least 2")
     spec = spec_of(view.header)
     begin = _start(view, spec, trial)
-    values = stepped(begin, param, space_of(spec).models[begin.model], over, steps)
+    models = space_of(spec).models
+    _refuse_other_model(view, begin, param, models)
+    values = stepped(begin, param, models[begin.model], over, steps)
     return {
         "of": view.id, "start_at": begin.origin, "trial": begin.trial, "model": begin.model,
         "param": param, "from": begin.all.get(param), "values": values, "repeats": repeats,
         "candidates": _candidates(begin, param, values),
     }  # fmt: skip
+
+
+def _refuse_other_model(
+    view: SweepView, begin: Start, param: str, models: Mapping[str, Sequence[Parameter]]
+) -> None:
+    """Name a trial of the model that has the parameter, where the start's has it not."""
+    having = [name for name, known in models.items() if param in [each.name for each in known]]
+    if not having or begin.model in having or param in begin.all:
+        return
+    near = [each for each in view.ranked if each.model in having]
+    hint = f"start at the best of {near[0].model}: --trial {near[0].trial}" if near else (
+        f"no trial of {having[0]} has completed"
+    )  # fmt: skip
+    raise QuintainError(f"{begin.origin} is a {begin.model}, which has no {param}; {hint}")
 
 
 def _prepared(view: SweepView, store: Records, asked: Mapping[str, Any], data: Any) -> Prepared:

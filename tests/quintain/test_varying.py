@@ -10,6 +10,7 @@ import quintain
 from quintain.varying.judging import judge
 from quintain.varying.steps import Start, parsed, spread, stepped
 from search.domains import Choice, Fixed, Float, Int
+from search.entries import Entry
 from search.records import Records
 from search.space import Parameter
 from search.view_rows import TrialFold
@@ -207,6 +208,31 @@ def test_what_it_will_take_is_told_without_a_fit(varied, quintain_cli):
     assert "its trials are 0 to 1" in refused.stderr
     with Records.open(url, create=False) as records:
         assert len(records.sweeps()) == 3
+
+
+def test_a_parameter_of_another_model_names_a_trial_of_it(tmp_path, quintain_cli):
+    """Where the winner's model has it not, though the sweep searched one that has."""
+    url = str(tmp_path / "two.db")
+    other = {"estimator": "logistic_regression", "space": {"C": [1.0, 2.0]}}
+    models = [SPEC["model"][0], other]
+    header = {
+        "metric": "roc_auc", "direction": "maximize", "folds": 5, "tuned_for": None,
+        "spec": {**SPEC, "data": {"source": "a.csv", "target": "y"}, "model": models},
+        "folder": str(tmp_path),
+    }  # fmt: skip
+    with Records.open(url) as records:
+        sweep = records.create("two", header)
+        for number, (model, score) in enumerate(
+            [("hist_gradient_boosting", 0.7), ("logistic_regression", 0.8)]
+        ):
+            body = {"state": "completed", "scores": {"roc_auc": score}}
+            asked = {"model": model, "params": {}}
+            records.append(sweep, [Entry("asked", 1.0, asked, number)])
+            records.append(sweep, [Entry("ended", 2.0, body, number, 0)])
+    refused = quintain_cli("vary", "two", "--param", "max_depth", "--check", "--records", url)
+    assert refused.returncode == 2
+    assert "logistic_regression, which has no max_depth; start at the best" in refused.stderr
+    assert refused.stderr.endswith("hist_gradient_boosting: --trial 0\n")
 
 
 def test_steps_go_on_after_a_stop(tmp_path):
