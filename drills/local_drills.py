@@ -72,11 +72,11 @@ def disk_full(stage: Stage, disk: os.PathLike[str], trials: int = 60) -> list[st
             pass
     time.sleep(4.0)
     at_full = stage.served.view(sweep).get("state")
-    answer = stage.served.http.post("/v1/sweeps", json={"spec": spec("late", 2), "folder": "/"})
+    answer = stage.served.http.post("/v1/sweeps", json=_plain(stage, "late", 2))
     stage.told |= {"state_while_full": at_full, "submit_while_full": answer.status_code}
     os.unlink(filler)
     found = stage.settled(sweep, trials)
-    if answer.status_code >= 500 and answer.status_code != 503:
+    if answer.status_code not in (201, 503):  # the log of the store may have room in itself
         found.append(f"a submission on a full disk was answered by {answer.status_code}")
     return found
 
