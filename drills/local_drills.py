@@ -24,7 +24,9 @@ def kills(stage: Stage, moments: int = KILLS, trials: int = 150, seed: int = 0) 
     sweep = stage.submit("killed", trials, 0.02)
     hits = {"driver": 0, "service": 0}
     for number in range(moments):
-        time.sleep(draw.uniform(0.2, 2.5))
+        # a driver that dies three times without a trial between is given up, and rightly
+        stage.until_ended(sweep, min(trials, stage.served.ended(sweep) + 1))
+        time.sleep(draw.uniform(0.0, 1.5))
         if number % 2:
             stage.served.kill()
             hits["service"] += 1
