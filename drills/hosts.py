@@ -49,6 +49,7 @@ class Host:
         self._space = f"{network.tag}{name}"
         self._port = f"{network.tag}{number}"  # of the switch; names have 15 characters at most
         self._first: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         _ip("netns", "add", self._space)
         _ip("link", "add", self._port, "type", "veth", "peer", "name", "eth0", "netns", self._space)
         _ip("link", "set", self._port, "netns", network.switch)
@@ -90,10 +91,12 @@ class Host:
         ]  # fmt: skip
         given = {"PATH": os.environ["PATH"], "HOME": "/tmp/home", "LANG": "C.UTF-8"}
         with (self.folder / log).open("ab") as out:
-            return subprocess.Popen(
+            started = subprocess.Popen(
                 entered, env={**given, **(environment or {})}, stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out,
             )  # fmt: skip
+        self._started.append(started)
+        return started
 
     def said(self, log: str = "log") -> str:
         """What the commands of the host have said."""
@@ -118,6 +121,8 @@ class Host:
         self._first.kill()
         self._first.communicate()
         self._first = None
+        while self._started:  # what entered the host has gone with it
+            self._started.pop().wait(20)
 
     def remove(self) -> None:
         """Power off and out of the rack."""

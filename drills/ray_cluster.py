@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -66,7 +65,6 @@ class RayCluster:
         self._network = network
         self._redis = redis
         self._cores = cores
-        self._started: list[subprocess.Popen[bytes]] = []
         self.head = network.host("head")
         self.url = f"http://{self.head.address}:{DASHBOARD}"
         self.jobs = Jobs(self.url, self.token)
@@ -131,4 +129,4 @@ class RayCluster:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             **(environment or {}),
         }  # fmt: skip
-        self._started.append(host.start(command, given))
+        host.start(command, given)

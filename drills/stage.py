@@ -43,7 +43,8 @@ class Stage:
 
     def until_state(self, sweep: str, state: str, seconds: float = 240) -> None:
         """Wait for a state as the service tells it."""
-        until(lambda: self.served.state(sweep) == state, seconds, f"{sweep} is {state}")
+        over = (state, "completed", "failed")
+        until(lambda: self.served.state(sweep) in over, seconds, f"{sweep} is {state}")
 
     def settled(self, sweep: str, asked: int | None, state: str = "completed") -> list[str]:
         """Wait for a sweep's end, then: what is wrong with it."""
