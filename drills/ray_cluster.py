@@ -70,6 +70,10 @@ class RayCluster:
         self.jobs = Jobs(self.url, self.token)
         self.start_head()
 
+    def close(self) -> None:
+        """Close the connections to it; its hosts go with their network."""
+        self.jobs.close()
+
     def start_head(self) -> None:
         """Start Ray on the head, and wait until its dashboard answers."""
         more = {} if self._redis is None else {

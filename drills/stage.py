@@ -79,7 +79,7 @@ def hosts_stage(
         network = stack.enter_context(Network(folder / "hosts"))
         database = stack.enter_context(Postgres(folder / "postgres")) if postgres else None
         at = stack.enter_context(redis(folder / "redis", network.address)) if with_redis else None
-        cluster = RayCluster(network, at)
+        cluster = stack.enter_context(contextlib.closing(RayCluster(network, at)))
         for number in range(workers):
             cluster.add_worker(f"w{number + 1}")
         cluster.wait_for(workers + 1)

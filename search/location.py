@@ -33,6 +33,11 @@ class Location:
     default: bool = False
 
     @property
+    def address(self) -> str:
+        """What names it again, the password included: never to be shown."""
+        return self.url.render_as_string(hide_password=False)
+
+    @property
     def shown(self) -> str:
         """The URL without a secret."""
         return self.url.difference_update_query(_PASSWORDS).render_as_string(hide_password=True)

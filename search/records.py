@@ -77,7 +77,7 @@ class Records:
     @property
     def address(self) -> str:
         """What ``open`` takes to open them again, the password included: never to be shown."""
-        return self._location.url.render_as_string(hide_password=False)
+        return self._location.address
 
     @property
     def place(self) -> str:

@@ -155,7 +155,7 @@ class PostedLocation:
     """Where the records are, for people; large files stay with the driver."""
 
     def __init__(self, url: str) -> None:
-        self.shown = self.place = url
+        self.shown = self.place = self.address = url
         self.folder = private_folder("quintain-driver-files")
 
 

@@ -27,7 +27,7 @@ with warnings.catch_warnings():
 SPEC = {
     "name": "loans",
     "data": {"target": "default"},
-    "search": {"trials": 24, "seed": 3, "stop_when": {"failed": 24}},
+    "search": {"trials": 40, "sampler": "random", "seed": 3, "stop_when": {"failed": 40}},
     "model": [
         {
             "estimator": "logistic_regression",
