@@ -42,7 +42,8 @@ from search.policy import FinalRules, Policy, StopRules
 from search.records import Records
 from search.room import Node
 from search.space import Space
-from search.spec import Spec, folds_key, read_spec, space_of
+from search.spec import Spec, read_spec, space_of
+from search.spec_folds import folds_key
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,6 @@ the names and default spaces of the models, and finds every problem at once. Fea
 table that are not built yet are accepted only at the value that means off.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +49,7 @@ from search.spec_values import (
     word,
 )
 
-__all__ = ["Spec", "folds_key", "read_spec", "space_of", "spec_schema", "write_schema"]
+__all__ = ["Spec", "read_spec", "space_of", "spec_schema", "write_schema"]
 
 _FUTURE_SAMPLERS = ("cmaes", "gp", "nsga2")
 
@@ -319,29 +318,6 @@ def read_spec(source: Path | str | Mapping[str, Any]) -> Spec:
 def space_of(spec: Spec) -> Space:
     """The search space of all models."""
     return Space({model.name: model.parameters() for model in spec.model})
-
-
-def folds_key(spec: Spec) -> str:
-    """A stable text, equal for specs whose folds are the same on the same data.
-
-    With the data's fingerprint it gives the folds their seed when ``folds_seed`` is "auto". It
-    depends on what decides which rows there are and how they are dealt, as written: columns and
-    rows of [data], the hold-out's share, splitter, folds and repeats. It does not depend on where
-    the file lies, nor on metrics, direction, threshold or looks: two sweeps for different metrics
-    are compared on the same folds.
-    """
-    # named one by one: a key that Data gets later must not change the folds of earlier sweeps
-    columns = ("target", "positive", "group_column", "time_column", "weight_column", "rows")
-    parts = {
-        "data": {name: getattr(spec.data, name) for name in columns}
-        | {"drop": sorted(spec.data.drop)},
-        "holdout": spec.holdout.test_size,
-        "splitter": spec.splitter,
-        "folds": spec.evaluate.folds,
-        "repeats": spec.evaluate.repeats,
-    }
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"folds 1 {text}".encode()).hexdigest()[:32]
 
 
 def spec_schema() -> dict[str, Any]:

@@ -126,12 +126,9 @@ class Store:
 
     def select_ends(self, sweep: str, upto: int) -> list[tuple[int, str, int, int, str]]:
         """(seq, kind, trial, rung, body) of what was asked, ends and budgets, to an entry."""
-        known, kinds = entries.c, ("asked", "ended", "budgets")
-        query = (
-            sa.select(known.seq, known.kind, known.trial, known.rung, known.body)
-            .where(known.sweep == sweep, known.seq <= upto, known.kind.in_(kinds))
-            .order_by(known.seq)
-        )
+        it, kinds = entries.c, ("asked", "ended", "budgets")
+        query = sa.select(it.seq, it.kind, it.trial, it.rung, it.body).order_by(it.seq)
+        query = query.where(it.sweep == sweep, it.seq <= upto, it.kind.in_(kinds))
         with self._database.reading() as connection:
             return [tuple(row) for row in connection.execute(query)]
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from evaluators.models import registered
 from search.space import Choice, Fixed, Float, Int
-from search.spec import folds_key, read_spec, space_of
+from search.spec import read_spec, space_of
+from search.spec_folds import folds_key
 
 
 def a_spec(**sections):
