@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from evaluators.code import USER_MODULE
 from evaluators.errors import CodeError
 
 #: Names that own modules may not have: they would hide ours.
@@ -60,7 +61,8 @@ class OwnCode:
         home = str(_home())
         sys.path[:] = [place for place in sys.path if not place.startswith(home)]
         for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None) or "").startswith(home):
+            own = str(getattr(module, "__file__", None) or "").startswith(home)
+            if own or name.startswith(USER_MODULE):  # a file of the user's may hold names of theirs
                 del sys.modules[name]
         sys.path.insert(0, folder)
         importlib.invalidate_caches()

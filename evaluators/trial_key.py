@@ -5,9 +5,10 @@ same folds, the same metrics and threshold, the same model with the same paramet
 same code. What a trial costs is not in the key, nor is the machine it ran on.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -128,7 +129,7 @@ def _plain(value: Any) -> Any:
 
 
 def _major(recipe: ModelRecipe) -> str:
-    """Name and major version of the library that fits it."""
+    """The library that fits it with its major version, or those that own code may use."""
     table = REGRESSORS if recipe.regression else TABLE
     entry = table.get(recipe.estimator)
     module = recipe.estimator.partition(":")[0] if entry is None else entry.module
@@ -136,4 +137,11 @@ def _major(recipe: ModelRecipe) -> str:
     try:
         return f"{top} {metadata.version(_DISTRIBUTIONS.get(top, top)).partition('.')[0]}"
     except (metadata.PackageNotFoundError, ValueError):  # a user's own file or module
-        return top
+        return " ".join(_versions())
+
+
+def _versions() -> Iterator[str]:
+    """Major versions of what own code is mostly made of, as far as it is installed."""
+    for name in ("numpy", "scikit-learn", "xgboost", "lightgbm", "catboost"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield f"{name} {metadata.version(name).partition('.')[0]}"

@@ -25,6 +25,7 @@ def trial_keys(prepared: "Prepared") -> TrialKeys:
     scoring = [
         task.seed, task.cut, task.tune and [task.tune.name, task.tune.direction],
         task.tuned_objective, evaluate.costs, of_metrics,
+        None if task.own is None else task.own.digests,
     ]  # fmt: skip
     evaluation = evaluation_key(prepared.dataset, prepared.splits, task.metrics, scoring)
     models = {
@@ -41,9 +42,12 @@ def content_of(prepared: "Prepared") -> dict[str, Any]:
     """
     keys, spec = trial_keys(prepared), prepared.spec
     told, search, race = spec.to_json(), spec.search, prepared.assignment.race
+    # who was given up depends on who might win, and within which limits
+    allowed = search.constraints, search.trial_timeout, spec.resources.memory_per_trial
     asked = digest_of_parts(
         keys.to_json(), told["model"], search.sampler, search.seed, search.deterministic,
         prepared.objective.direction, race and race.name, told["search"]["warm_start"],
+        [str(each) for each in allowed],
     )  # fmt: skip
     asks = {name: each for name, each in told.items() if name not in ("name", "note")}
     for section, names in _BESIDES.items():
@@ -53,11 +57,12 @@ def content_of(prepared: "Prepared") -> dict[str, Any]:
 
 
 def limits_of(header: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What decides whether a trial runs out of time or memory: machine and limits."""
+    """What decides whether a trial runs out of time or memory: machine, limits and neighbours."""
     machine, told = header.get("machine") or {}, header.get("spec") or {}
     hardware = [machine.get(name) for name in ("host", "cpus", "memory_mb")]
-    return (*hardware, header.get("address"), told.get("resources"),
-            told.get("search", {}).get("trial_timeout"))  # fmt: skip
+    search = told.get("search") or {}
+    beside = [search.get(name) for name in ("trial_timeout", "max_concurrent")]
+    return (*hardware, header.get("address"), told.get("resources"), *beside)
 
 
 def _file(reference: str) -> str:

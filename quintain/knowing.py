@@ -18,6 +18,7 @@ from search.known import Ending, Known, lasts
 from search.records import Lease, Records, SweepRecord
 from search.replay import retold
 from search.strategy import Told
+from search.told import told_after
 
 if TYPE_CHECKING:
     from quintain.prepare import Prepared
@@ -161,10 +162,12 @@ def whole_of(header: Mapping[str, Any], store: Records) -> str | None:
         theirs = each.header.get("content") or {}
         if theirs.get("whole") != header["content"]["whole"] or each.state != "completed":
             continue
-        if {"refreshed_from", "outer_of", "vary"} & each.header.keys():
-            continue
+        if {"refreshed_from", "outer_of", "vary"} & each.header.keys() or each.driver is not None:
+            continue  # its last words are not said while it has a driver
         found, same = _read(store, each, 2**62, header), limits_of(each.header) == limits_of(header)
-        if found.ends and not found.other and all(lasts(e.body, same) for e in found.ends.values()):
+        finals = [told.body for _, told in told_after(store, each.id, 0, ("rescored",))]
+        ends = [*(ending.body for ending in found.ends.values()), *finals]
+        if found.ends and not found.other and all(lasts(body, same) for body in ends):
             return each.id
     return None
 

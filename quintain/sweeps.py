@@ -233,7 +233,7 @@ def drive(
     if not begun and not header.get("fresh"):
         known = stands(prepared, address, store)
         if known is not None:
-            store.settle(lease, {**header, **known})
+            store.settle(lease, {**header, **known, "folder": header["folder"]})
     if known is not None:
         return told_again(prepared, known["replays"], store, lease, watcher, None)
     place = Place(prepared, runner, address, slots=slots, share=share)

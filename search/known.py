@@ -103,6 +103,9 @@ class Known:
         body = found.body
         if not lasts(body, found.same_limits) or not _within(policy, body):
             return None
+        limited = policy.constraints or policy.trial_timeout_s is not None
+        if body["state"] == "completed" and limited and not found.same_limits:
+            return None  # what it would take here is not known
         if body["state"] == "pruned" and not (policy.race and (mine or _short(bar, found, body))):
             return None
         return found, body

@@ -37,6 +37,10 @@ class Opening:
         self._least_s = policy.pack_s * LOOK
         self._gone_on = 0
 
+    def went_on(self, count: int) -> None:
+        """So many have gone on before a resume."""
+        self._gone_on = count
+
     def pauses(self, trial: Trial) -> bool:
         """Whether a trial is only to be looked at. A finalist of an earlier sweep has been."""
         return trial.number < self._size and not trial.path and trial.origin != "refresh"

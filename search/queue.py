@@ -52,6 +52,7 @@ class Queue:
         for trial in waiting:
             if trial.paused:
                 self.opening.looked_at(trial)
+        self.opening.went_on(sum(_went_on(trial) for trial in trials))
         self._passed = 0
 
     def put_back(self, trial: Trial) -> None:
@@ -223,3 +224,8 @@ class Queue:
             learning.learn()
         self.answered = True
         return True
+
+
+def _went_on(trial: Trial) -> bool:
+    """Whether it was paused once and then chosen to go on."""
+    return trial.spent is not None and not trial.paused and trial.given_up != 0

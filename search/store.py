@@ -14,15 +14,14 @@ from search.bodies import read
 from search.database import Database, check_file, now
 from search.entries import BUDGETED
 from search.errors import LeaseError, UnknownSweepError
+from search.holding import alone, beat, live, new_sweep, undriven
 from search.lease import Holder, this_process
 from search.location import Location
 from search.tables import (
-    deleted,
     entries,
     holdouts,
     leases,
     looks,
-    meta,
     partitions,
     sources,
     submissions,
@@ -30,13 +29,8 @@ from search.tables import (
 )
 from search.upgrading import no_driver_alive
 
-# the two statements of every event, built once: building costs as much as running them
+# one of the two statements of every event, built once: building costs as much as running it
 _APPEND = sa.insert(entries)
-_RENEW = (
-    sa.update(leases)
-    .where(leases.c.sweep == sa.bindparam("of"), leases.c.token == sa.bindparam("by"))
-    .values(heartbeat=sa.bindparam("at"))
-)
 
 
 class Store:
@@ -151,7 +145,7 @@ class Store:
         with self._database.reading() as connection:
             moment = now(connection)
             rows = connection.execute(query).all()
-        return [(row, _live(row, moment)) for row in rows]
+        return [(row, live(row, moment)) for row in rows]
 
     def select_ids(self) -> list[tuple[str, str]]:
         """(id, name) of each sweep, the highest serial of a name first."""
@@ -215,7 +209,10 @@ class Store:
         return seed
 
     def count_ended(self, data: str) -> int:
-        """Trials with an end that counts against a budget, over all sweeps on ``data``."""
+        """Trials with an end that counts against a budget, over all sweeps on ``data``.
+
+        One that is known from another sweep was counted there, unless that one was deleted.
+        """
         ends = [
             entries.c.body.contains(f'"state":"{state}"', autoescape=True) for state in BUDGETED
         ]
@@ -223,13 +220,16 @@ class Store:
             sa.select(entries.c.sweep, entries.c.trial)
             .join(sweeps)
             .where(_on(data), entries.c.kind == "ended", sa.or_(*ends))
-            # one that is known from another sweep was counted there
-            .where(~entries.c.body.contains('"cached":{', autoescape=True))
-            .distinct()
         )
+        is_known = entries.c.body.contains('"cached":{', autoescape=True)
+        own = trials.where(~is_known).distinct().subquery()
+        known = trials.where(is_known).with_only_columns(entries.c.body)
         with self._database.reading() as connection:
-            query = sa.select(sa.func.count()).select_from(trials.subquery())
-            return int(connection.execute(query).scalar_one())
+            counted = connection.execute(sa.select(sa.func.count()).select_from(own)).scalar_one()
+            there = set(connection.execute(sa.select(sweeps.c.id)).scalars())
+            told = [read(body)["cached"] for body in connection.execute(known).scalars()]
+        gone = {(each["sweep"], each["trial"]) for each in told if each["sweep"] not in there}
+        return int(counted) + len(gone)
 
     def insert_holdout(self, row: Mapping[str, Any]) -> None:
         """Rows locked away, unless these very rows are locked already."""
@@ -286,65 +286,6 @@ class Store:
             raise UnknownSweepError(f"no sweep {sweep!r} in {self._database.place}")
 
 
-def undriven(connection: sa.Connection, sweep: str, but: Holder | None = None) -> None:
-    """Raise LeaseError if a driver of the sweep, another than ``but``, lives; in a transaction."""
-    row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
-    if row is None:
-        return
-    found, moment = Holder(**row._mapping), now(connection)
-    if found.alive(moment) and not (but is not None and found.same_process(but)):
-        raise LeaseError(_refusal(found, moment))
-
-
-def new_sweep(connection: sa.Connection, name: str, body: str) -> str:
-    """A sweep with the next serial of its name, which no sweep had before; in a transaction."""
-    alone(connection)
-    last = sa.select(sa.func.max(sweeps.c.serial)).where(sweeps.c.name == name)
-    gone = sa.select(sa.func.max(deleted.c.serial)).where(deleted.c.name == name)
-    serial = max(connection.execute(query).scalar() or 0 for query in (last, gone)) + 1
-    row = {"id": f"{name}-{serial}", "name": name, "serial": serial, "body": body}
-    connection.execute(sa.insert(sweeps).values(created=now(connection), **row))
-    return f"{name}-{serial}"
-
-
-def alone(connection: sa.Connection) -> None:
-    """PostgreSQL: one such transaction at a time (SQLite's write lock does the same)."""
-    connection.execute(sa.select(meta.c.version).with_for_update())
-
-
 def _on(data: str) -> sa.ColumnElement[bool]:
     """Sweeps whose header names the source table ``data``; bodies are written without spaces."""
     return sweeps.c.body.contains(f'"table":"{data}"', autoescape=True)
-
-
-def beat(connection: sa.Connection, sweep: str, token: str) -> None:
-    """Renewing is the proof that the token holds: the row stays locked until the commit."""
-    values = {"of": sweep, "by": token, "at": now(connection)}
-    if connection.execute(_RENEW, values).rowcount:
-        return
-    row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
-    if row is None:
-        raise LeaseError(f"sweep {sweep} is no longer held: its lease was released")
-    raise LeaseError(
-        f"sweep {sweep} was taken over by a driver on {row.host} (pid {row.pid}); this one ends, "
-        f"what it recorded is kept: quintain show {sweep}"
-    )
-
-
-def _live(row: sa.Row[Any], moment: float) -> Holder | None:
-    """The holder that a row of sweeps outer joined with leases names, if it is alive."""
-    found = row._mapping
-    if found[leases.c.token] is None:
-        return None
-    holder = Holder(**{column.name: found[column] for column in leases.c})
-    return holder if holder.alive(moment) else None
-
-
-def _refusal(holder: Holder, moment: float) -> str:
-    """Why a sweep cannot be had: who has it, since when, what to do."""
-    silent = max(0, round(moment - holder.heartbeat))
-    return (
-        f"sweep {holder.sweep} is driven on {holder.host} by process {holder.pid} "
-        f"(seen {silent} s ago): wait for its end or press Ctrl-C there; "
-        f"quintain show {holder.sweep} tells how far it is"
-    )

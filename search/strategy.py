@@ -97,11 +97,14 @@ def make_strategy(
     patience: int | None = PATIENCE
     match sampler:
         case "tpe":
-            from search.tpe import TreeParzen
+            from search.tpe import STARTUP, TreeParzen
 
+            # who has learnt elsewhere needs no looks to begin with
+            taught = sum(told.verdict == "completed" for told in warm) >= STARTUP
             inner = TreeParzen(
-                space, direction=direction, seed=seed, resumed=resumed, opening=opening, race=race
-            )
+                space, direction=direction, seed=seed, resumed=resumed, race=race,
+                opening=0 if taught else opening,
+            )  # fmt: skip
         case "random":
             inner = RandomDraws(space, seed=seed)
         case "sobol":

@@ -15,7 +15,7 @@ from search.changes import added
 from search.database import Database, now
 from search.entries import SweepState
 from search.errors import RecordsError, UnknownSweepError
-from search.store import alone, beat, new_sweep, undriven
+from search.holding import alone, beat, new_sweep, undriven
 from search.tables import deleted, entries, leases, submissions, sweeps
 from search.turns import Claim
 from search.users import digest as digest_of

@@ -183,7 +183,7 @@ class Looks:
 
     def cover(self, trial: int) -> bool:
         """Whether it is of the opening."""
-        return trial < self._opening
+        return 0 <= trial < self._opening
 
     def ask(self, trial: int, model: str) -> Mapping[str, Scalar]:
         """Parameters for one more: at random, until enough looks have been told."""

@@ -156,7 +156,9 @@ class PostedLocation:
 
     def __init__(self, url: str) -> None:
         self.shown = self.place = self.address = url
-        self.folder = private_folder("quintain-driver-files")
+        # by the service: another's sweep of the same id has other files
+        of_it = hashlib.sha256(url.encode()).hexdigest()[:8]
+        self.folder = private_folder(f"quintain-driver-files-{of_it}")
 
 
 def posted_records(url: str, token: str, sweep: str, launch: str) -> tuple[Records, Lease, int]:

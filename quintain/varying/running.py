@@ -165,7 +165,9 @@ def _prepared(view: SweepView, store: Records, asked: Mapping[str, Any], data: A
     spec = spec_of(view.header)
     earlier = [each for each in store.sweeps() if each.header.get("vary", {}).get("of") == view.id]
     table = str(view.header.get("table") or view.header["fingerprint"])
-    seed = store.draw_partition(table, view.id, f"vary {len(earlier) + 1}")
+    # a round whose sweep was deleted has dealt folds too
+    rounds = max(len(earlier), len(view.varied))
+    seed = store.draw_partition(table, view.id, f"vary {rounds + 1}")
     trials = len(asked["candidates"])
     stepping = _spec(spec, view, asked["model"], trials, asked["repeats"], seed)
     try:

@@ -1,6 +1,7 @@
 """Nothing is run twice: what a store knows is told again, and no estimate gets rosier by it."""
 
 import shutil
+import sqlite3
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 import quintain
 from evaluators.crossval import Evaluator
 from evaluators.metrics import resolve
-from quintain import sweeps
+from quintain import sweeps, upkeep
 from quintain.notebook.evidence import gathered
 from quintain.prepare import prepare
 from search.errors import SpecError
@@ -204,6 +205,67 @@ def test_edited_code_is_other_code(tmp_path, fits):
         file.write("# better\n")
     assert run(url, own).to_json()["known"] is None
     assert fits
+
+
+def test_a_module_that_goes_along_is_part_of_what_a_trial_is(tmp_path, fits):
+    """The estimator's own file is the same; what it takes from beside it is not."""
+    url, folder = str(tmp_path / "r.db"), tmp_path / "src"
+    folder.mkdir()
+    (folder / "quintain_known_depths.py").write_text("DEPTH = 2\n")
+    (tmp_path / "mine.py").write_text(
+        "from quintain_known_depths import DEPTH\n"
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "def make(min_samples_leaf=1):\n"
+        "    return DecisionTreeClassifier(max_depth=DEPTH, min_samples_leaf=min_samples_leaf)\n"
+    )
+    own = spec() | {"code": {"include": [str(folder)]}}
+    own["model"] = [
+        {"estimator": f"{tmp_path}/mine.py:make", "space": {"min_samples_leaf": [1, 5, 9]}}
+    ]
+    before = run(url, own).to_json()
+    assert run(url, own).to_json()["known"]["replays"] == "small-1"
+    fits.clear()
+    (folder / "quintain_known_depths.py").write_text("DEPTH = 9\n")
+    after = run(url, own).to_json()
+    assert after["known"] is None
+    assert fits
+    assert after["best"]["selection_score"] != before["best"]["selection_score"]
+
+
+def test_a_sweep_whose_estimate_was_ended_by_chance_is_not_told_again(store, fits):
+    """Its trials are known; the finalists run, and this time there is an estimate."""
+    with Records.open(store) as records:
+        gone = next(e for e in records.entries("small-1") if e.kind == "rescored")
+    with sqlite3.connect(store) as file:
+        file.execute(
+            "UPDATE entries SET body = replace(body, ?, ?) WHERE kind = 'rescored' AND trial = ?",
+            ('"state":"completed"', '"state":"failed","cause":"worker_lost"', gone.trial),
+        )
+    told = run(store).to_json()
+    assert told["known"]["replays"] is None
+    assert told["known"]["trials"] == 8
+    assert fits
+
+
+def test_who_was_given_up_depends_on_what_the_winner_may_cost():
+    """Other limits, other order: the digest by which a sweep replays another one."""
+    asked = [
+        prepare(read_spec(spec(**more)), table()).header("inline")["content"]["search"]
+        for more in ({}, {}, {"constraints": {"fit_s": 9.0}}, {"trial_timeout": "9m"})
+    ]
+    assert asked[0] == asked[1]
+    assert len(set(asked)) == 3
+
+
+def test_what_was_tried_is_counted_after_the_sweep_that_tried_it_is_gone(store):
+    """Once, by whichever of its copies is left."""
+    run(store)
+    assert run(store).to_json()["estimate"]["tried"] == 8
+    with Records.open(store) as records:
+        table_name = records.header("small-1")["table"]
+        assert records.tried(table_name) == 8
+        upkeep.delete(records, "small-1", "me")
+        assert records.tried(table_name) == 8
 
 
 def test_a_sweep_of_the_service_is_told_again_as_well(store, fits):
