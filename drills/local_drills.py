@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from drills.ray_cluster import until
 from drills.stage import Stage
 from drills.truth import problems
 from drills.work import spec
+from search.records import Records
 
 #: Moments at which the driver and the service are killed.
 KILLS = 10
@@ -119,7 +121,7 @@ def many_clients(stage: Stage, clients: int = 20, each: int = 5, trials: int = 2
     for sweep in ids:
         stage.until_state(sweep, "completed", 600)
     stage.told["all_ended_s"] = round(time.time() - began, 1)
-    time.sleep(1.0)
+    until(lambda: _queue_is_done(stage, ids), 15, "the queue to have all of them as ended")
     return wrong + [said for sweep in ids for said in problems(stage.served, sweep, trials)]
 
 
@@ -148,8 +150,16 @@ def sent_five_times(stage: Stage) -> list[str]:
     return found + stage.settled(sweeps.pop(), 3)
 
 
+def _queue_is_done(stage: Stage, sweeps: Sequence[str]) -> bool:
+    """Whether the queue has heard of every end: its keeper looks twice a second."""
+    with Records.open(stage.served.records, create=False) as store:
+        found = [store.submissions.get(sweep) for sweep in sweeps]
+    return all(each is not None and each.state == "ended" for each in found)
+
+
 def _plain(stage: Stage, name: str, trials: int) -> dict[str, Any]:
     """A request for a sweep that needs nothing sent along."""
     told = spec(name, trials)
     told["model"] = [{"estimator": "logistic_regression"}]
-    return {"spec": told | {"code": {"include": []}}, "folder": str(stage.user)}
+    told |= {"code": {"include": []}}
+    return {"spec": told, "folder": str(stage.user), "fresh": True}  # or it would be told again

@@ -85,7 +85,8 @@ class Served:
     def submit(self, spec: Mapping[str, Any], folder: Path, key: str | None = None) -> str:
         """Queue a sweep, its table and its modules sent along; its id."""
         with Client(self.url, self.token) as client:
-            told = client.submit(read_spec(spec).in_folder(folder), upload_data=True, key=key)
+            asked = read_spec(spec).in_folder(folder)
+            told = client.submit(asked, upload_data=True, key=key, fresh=True)
         return str(told["sweep"])
 
     def view(self, sweep: str) -> dict[str, Any]:

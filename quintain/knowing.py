@@ -18,7 +18,6 @@ from search.known import Ending, Known, lasts
 from search.records import Lease, Records, SweepRecord
 from search.replay import retold
 from search.strategy import Told
-from search.told import told_after
 
 if TYPE_CHECKING:
     from quintain.prepare import Prepared
@@ -32,13 +31,14 @@ MOST_TRIALS = 20_000
 class _Sweep:
     """What one earlier sweep asked, and how that ended.
 
-    ``other``: it was given other budgets than its spec's.
+    ``finals``: how its finalists ended; ``other``: it was given other budgets than its spec's.
     """
 
     id: str
     last: int = 0
     asked: dict[int, Configuration] = field(default_factory=dict)
     ends: dict[int, Ending] = field(default_factory=dict)
+    finals: list[dict[str, Any]] = field(default_factory=list)
     other: bool = False
 
 
@@ -133,6 +133,8 @@ def _read(store: Records, record: SweepRecord, upto: int, header: Mapping[str, A
             found.asked[trial] = Configuration(told["model"], told["params"])
         elif kind == "budgets":
             found.other = True
+        elif kind == "rescored":
+            found.finals.append(bodies.read(body))
         elif '"state":"cancelled"' not in body:
             found.ends[trial] = Ending(record.id, trial, rung, body, same)
     return found
@@ -165,8 +167,7 @@ def whole_of(header: Mapping[str, Any], store: Records) -> str | None:
         if {"refreshed_from", "outer_of", "vary"} & each.header.keys() or each.driver is not None:
             continue  # its last words are not said while it has a driver
         found, same = _read(store, each, 2**62, header), limits_of(each.header) == limits_of(header)
-        finals = [told.body for _, told in told_after(store, each.id, 0, ("rescored",))]
-        ends = [*(ending.body for ending in found.ends.values()), *finals]
+        ends = [*(ending.body for ending in found.ends.values()), *found.finals]
         if found.ends and not found.other and all(lasts(body, same) for body in ends):
             return each.id
     return None

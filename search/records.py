@@ -178,7 +178,7 @@ class Records:
         ]  # fmt: skip
 
     def ends(self, sweep: str, upto: int = 2**62) -> list[tuple[int, str, int, int, str]]:
-        """What a sweep asked, how it ended and its budgets, up to an entry, in order.
+        """What a sweep asked, how that and its finalists ended, its budgets; up to an entry.
 
         Each is (number of the entry, kind, trial, rung, body as stored). Nothing of a sweep that
         is not there.

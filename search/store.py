@@ -120,7 +120,7 @@ class Store:
 
     def select_ends(self, sweep: str, upto: int) -> list[tuple[int, str, int, int, str]]:
         """(seq, kind, trial, rung, body) of what was asked, ends and budgets, to an entry."""
-        it, kinds = entries.c, ("asked", "ended", "budgets")
+        it, kinds = entries.c, ("asked", "ended", "budgets", "rescored")
         query = sa.select(it.seq, it.kind, it.trial, it.rung, it.body).order_by(it.seq)
         query = query.where(it.sweep == sweep, it.seq <= upto, it.kind.in_(kinds))
         with self._database.reading() as connection:
