@@ -15,7 +15,7 @@ from search.wording import shown
 _WIDE = 33
 #: Parameters whose importance is told.
 _TOLD = 4
-_STYLES = {"better": "bold green", "worse": "red", "within the noise": "dim", "cannot tell": "dim"}
+_STYLES = {"better": "bold green", "worse": "red", "may be noise": "dim", "cannot tell": "dim"}
 
 
 def steps_picture(told: Mapping[str, Any]) -> Group:

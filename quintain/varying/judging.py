@@ -23,7 +23,7 @@ LEVEL = 0.95
 #: The step that people ask about.
 ASKED = 0.01
 
-Verdict = Literal["better", "worse", "within the noise", "cannot tell"]
+Verdict = Literal["better", "worse", "may be noise", "cannot tell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,10 @@ class Judged:
         if math.isnan(self.noise):
             return f"whether a step of {step:g} is real cannot be told: no step has a score"
         if self.noise <= step:
-            return f"a step of {step:g} is more than the noise here, which is ±{self.noise:.4f}"
+            return (
+                f"a step of {step:g} is more than the noise of a step here, ±{self.noise:.4f} in the "
+                "median of the steps: each has its own interval"
+            )
         told = (
             f"a step of {step:g} is within the noise of ±{self.noise:.4f} on {len(self.folds)} "
             f"folds"
@@ -159,7 +162,7 @@ def _holm(steps: Sequence[Step], direction: str) -> list[Step]:
         step = steps[place]
         highest = max(highest, min(1.0, step.p * (len(known) - rank)))
         up = step.difference > 0 if direction == "maximize" else step.difference < 0
-        verdict: Verdict = "within the noise"
+        verdict: Verdict = "may be noise"
         if highest <= 1 - LEVEL and step.difference:
             verdict = "better" if up else "worse"
         found[place] = replace(step, p_holm=highest, verdict=verdict)

@@ -107,10 +107,10 @@ def test_steps_are_judged_together():
     assert (step.high - step.low) / 2 == pytest.approx(3.4954 * spread_, rel=1e-3)  # t4, 0.9875
     assert step.p_holm == pytest.approx(2 * step.p)
     assert found.steps[0].p_holm == pytest.approx(found.steps[0].p)
-    assert [each.verdict for each in found.steps] == ["within the noise", "better"]
+    assert [each.verdict for each in found.steps] == ["may be noise", "better"]
     assert found.kept == 1
     down = judge(trials, [1, 2], "auc", "minimize", 0.25)
-    assert [each.verdict for each in down.steps] == ["within the noise", "worse"]
+    assert [each.verdict for each in down.steps] == ["may be noise", "worse"]
     assert down.kept is None
     assert found.least == pytest.approx(found.noise * math.sqrt(0.25 / 0.45))
 
@@ -119,7 +119,7 @@ def test_a_parameter_that_changes_nothing_is_never_real():
     """The same score on every fold: p is 1, whatever the number of steps."""
     base = [0.8, 0.7, 0.9]
     found = judge([trial(n, base) for n in range(4)], [1, 2, 3], "auc", "maximize", 0.5)
-    assert {each.verdict for each in found.steps} == {"within the noise"}
+    assert {each.verdict for each in found.steps} == {"may be noise"}
     assert (found.kept, found.noise) == (None, 0.0)
 
 
@@ -172,7 +172,7 @@ def test_a_real_step_is_kept_and_the_next_starts_there(varied):
     assert second.told["start_at"] == "what loans-vary-1 kept"
     assert second.told["params"] == first.told["kept_params"]
     assert second.told["kept"] == second.told["from"] is None
-    assert [each["verdict"] for each in second.told["steps"]] == ["within the noise"] * 2
+    assert [each["verdict"] for each in second.told["steps"]] == ["may be noise"] * 2
     assert "of 0.01 is" in second.told["answer"]
     with Records.open(url, create=False) as records:
         kinds = [e.body["sweep"] for e in records.entries("loans-1") if e.kind == "varied"]
