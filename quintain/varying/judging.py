@@ -83,7 +83,7 @@ class Judged:
             return f"whether a step of {step:g} is real cannot be told: no step has a score"
         if self.noise <= step:
             return (
-                f"a step of {step:g} is more than the noise of a step here, ±{self.noise:.4f} in the "
+                f"a step of {step:g} is more than the noise here, ±{self.noise:.4f} in the "
                 "median of the steps: each has its own interval"
             )
         told = (
