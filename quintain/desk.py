@@ -73,8 +73,9 @@ class StoreDesk:
 
     def record(self, sweep: str) -> "tuple[SweepView, list[Entry]]":
         """One sweep as it stands, and its entries."""
-        view = self.view(sweep)
-        return view, self._store.entries(view.id)
+        from search.view import read_record
+
+        return read_record(self._store, self._store.resolve(sweep))
 
     def stop(self, sweep: str, reason: str) -> dict[str, Any]:
         """Order the driver of a sweep, whoever started it, to stop it."""

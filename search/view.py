@@ -303,13 +303,14 @@ class SweepView:
 
 def read_view(records: Records, sweep: str) -> SweepView:
     """The sweep of that id, as of now."""
-    found = records.sweep(sweep)
-    return SweepView.build(
-        sweep,
-        found.header,
-        records.entries(sweep),
-        found.state,
-        created=found.created,
-        records=records.url,
+    return read_record(records, sweep)[0]
+
+
+def read_record(records: Records, sweep: str) -> tuple[SweepView, list[Entry]]:
+    """The same with its entries, read once: of many trials they are what takes time."""
+    found, entries = records.sweep(sweep), list(records.entries(sweep))
+    view = SweepView.build(
+        sweep, found.header, entries, found.state, created=found.created, records=records.url,
         place=records.place,
-    )
+    )  # fmt: skip
+    return view, entries

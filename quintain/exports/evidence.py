@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from quintain.notebook.notes import FarNotebook
 from search.entries import Entry
-from search.records import Records
 from search.view import SweepView
 
 
@@ -51,18 +49,7 @@ def exported(sweep: str, records: str | None = None, service: str | None = None)
     Raises:
         QuintainError: no such sweep, or no store.
     """
-    from quintain.desk import chosen
+    from quintain.desk import desk
 
-    at = chosen(records, service) if service else None
-    if at is not None:
-        with FarNotebook.of(at) as far:
-            view = far.view(sweep)
-            return Exported.of(view, far.entries(view.id))
-    with Records.open(records, create=False) as store:
-        found = store.sweep(store.resolve(sweep))
-        entries = store.entries(found.id)  # read once: of many trials they are what takes time
-        view = SweepView.build(
-            found.id, found.header, entries, found.state, created=found.created,
-            records=store.url, place=store.place,
-        )  # fmt: skip
-        return Exported.of(view, entries)
+    with desk(records, service) as at:
+        return Exported.of(*at.record(sweep))

@@ -7,7 +7,7 @@ from quintain.notebook.evidence import gathered
 from quintain.notebook.notes import FarNotebook, notes_of
 from quintain.notebook.sections import page
 from search.records import Records
-from search.view import SweepView
+from search.view import SweepView, read_record
 
 
 def of_sweep(
@@ -29,15 +29,10 @@ def of_sweep(
     at = chosen(records, service) if service else None
     if at is not None:
         with FarNotebook.of(at) as far:
-            view = far.view(sweep)
-            found = gathered(view, far.entries(view.id), far.notes(view.id), None)
+            view, entries = far.record(sweep)
+            found = gathered(view, entries, far.notes(view.id), None)
         return page(found), view
     with Records.open(records, create=False) as store:
-        record = store.sweep(store.resolve(sweep))
-        entries = store.entries(record.id)  # read once: of many trials they are what takes time
-        view = SweepView.build(
-            record.id, record.header, entries, record.state, created=record.created,
-            records=store.url, place=store.place,
-        )  # fmt: skip
+        view, entries = read_record(store, store.resolve(sweep))
         found = gathered(view, entries, notes_of(store, view.id), store, data)
     return page(found), view

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from evaluators.errors import QuintainError
 from quintain.service.client import Client
-from search.entries import Entry
 from search.records import Records
 
 #: Letters of one note at most, as the service has it.
@@ -102,16 +101,3 @@ class FarNotebook(Client):
         return opening(first["header"], first["created"]) + [
             Noted(each["time"], each["user"], each["text"]) for each in told
         ]
-
-    def entries(self, sweep: str) -> list[Entry]:
-        """All that a sweep has recorded."""
-        found: list[Entry] = []
-        after: int | None = 0
-        while after is not None:
-            told = self._json("GET", f"/v1/sweeps/{sweep}/record", params={"after": after})
-            found += [
-                Entry(**{key: value for key, value in each.items() if key != "seq"})
-                for each in told["entries"]
-            ]
-            after = told["next"]
-        return found

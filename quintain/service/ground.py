@@ -61,7 +61,7 @@ class Here:
                 return None
         except (ImportError, ValueError) as error:
             return f"{source} cannot be read on {self._place}: {error}"
-        except Exception:
+        except Exception:  # who cannot look does not refuse: the driver's own reading will tell
             return None
         return f"there is no {source}, as seen from {self._place}"
 
