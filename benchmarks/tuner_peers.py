@@ -132,8 +132,8 @@ def spec_of(job: "Job") -> dict[str, Any]:
         "holdout": {"test_size": False},
         "evaluate": {"folds": job.folds, "metric": "average_precision", "metrics": [],
                      "folds_seed": job.seed},
-        "search": {"trials": job.configurations, "max_concurrent": 2, "seed": job.seed,
-                   "pruner": job.pruner},
+        "search": {"trials": job.configurations, "timeout": f"{job.left_s:.0f}s",
+                   "max_concurrent": 2, "seed": job.seed, "pruner": job.pruner},
         "model": [{"estimator": "xgboost", "space": space}],
     }  # fmt: skip
 
