@@ -43,10 +43,7 @@ def _reports(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
     busy_s = 0.0
     for item in pack.items:
         blackbox.begin()
-        results = evaluator.evaluate(
-            item.configuration, item.partition, item.folds, interval=item.interval,
-            memory_mb=pack.limit_mb, bar=item.bar,
-        )  # fmt: skip
+        results = _results(evaluator, item, pack.limit_mb)
         last = len(evaluator.partitions[item.partition][: item.folds]) - 1
         while True:
             began = time.perf_counter()
@@ -61,6 +58,19 @@ def _reports(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
         if evaluator.spent:
             break
     yield Report(ended=ended, last=True, spent=evaluator.spent, busy_s=busy_s)
+
+
+def _results(
+    evaluator: Evaluator, item: Item, memory_mb: float | None
+) -> Iterator[FoldResult | Outcome]:
+    """What comes of an item: fitted here, or put together from what others fitted."""
+    asked = item.configuration, item.partition, item.folds
+    if item.parts:
+        yield evaluator.put_together(*asked, item.parts, interval=item.interval)
+        return
+    yield from evaluator.evaluate(
+        *asked, interval=item.interval, memory_mb=memory_mb, bar=item.bar, part=item.part
+    )
 
 
 def _scored(item: Item, result: FoldResult) -> FoldScored:

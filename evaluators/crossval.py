@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,9 @@ from evaluators.models import ModelRecipe, build, classify_failure, load_library
 from evaluators.number_model import NumberModel
 from evaluators.oof import encode
 from evaluators.own_code import OwnCode
-from evaluators.profiler import Profiler
 from evaluators.race import Bar, rounds_watched
 from evaluators.rows import Rows, by_reference
-from evaluators.scoring import notices, score_fold, score_trial
+from evaluators.scoring import notices, outputs, score_fold, score_trial
 from evaluators.thresholds import tuned
 from evaluators.types import (
     Configuration,
@@ -29,7 +29,6 @@ from evaluators.types import (
     Interval,
     Ints,
     Outcome,
-    ScoreKind,
     Split,
 )
 from evaluators.under_way import Run, overrun
@@ -125,6 +124,7 @@ class Evaluator:
         interval: bool = False,
         memory_mb: float | None = None,
         bar: Bar | None = None,
+        part: Sequence[int] = (),
     ) -> Iterator[FoldResult | Outcome]:
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
 
@@ -132,17 +132,19 @@ class Evaluator:
         folds that are searched on, grows in proportion where there are more, or where they have
         more rows. ``interval``: the outcome carries one of the objective. ``memory_mb``: own
         memory it may take, in units of 2**20 bytes; None for no limit. ``bar``: what ends it before
-        its last fold (see ``evaluators.race``).
+        its last fold (see ``evaluators.race``). ``part``: these folds alone; the outcome has their
+        results and no score (see ``put_together``).
         """
         if self.spent:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
         splits = self.partitions[partition][:folds]
-        race = self.assignment.race if partition == 0 else None
-        run = Run(splits, self._limit(partition, len(splits)), memory_mb, race, bar)
+        numbers = part or range(len(splits))
+        race = self.assignment.race if partition == 0 and 0 in numbers else None
+        run = Run(splits, self._limit(partition, len(numbers)), memory_mb, race, bar)
         self.kept.begin(self._share_mb if memory_mb is None else memory_mb)
-        for number in range(len(splits)):
+        for number in numbers:
             with run.clock():
                 result = self._guarded_fold(configuration, number, run)
             if isinstance(result, Failure):
@@ -153,7 +155,33 @@ class Evaluator:
             if run.given_up is not None:
                 yield self._pruned(run)
                 return
-        run.meter = Profiler(fresh=False)
+        if part:
+            found, said = tuple(run.folds), tuple(run.said)
+            yield Outcome(resources=run.cost(), warnings=said, path=tuple(run.path), parts=found)
+        else:
+            yield self._concluded(run, configuration, interval)
+
+    def put_together(
+        self, configuration: Configuration, partition: int, folds: int | None,
+        parts: Sequence[Outcome], *, interval: bool = False,
+    ) -> Outcome:  # fmt: skip
+        """What ``evaluate`` would have said, from outcomes of parts that are all of its folds.
+
+        Its cost is theirs together, as if one worker had done it all.
+        """
+        race = self.assignment.race if partition == 0 else None
+        run = Run(self.partitions[partition][:folds], None, None, race)
+        results = (result for done in parts for result in done.parts)
+        for result in sorted(results, key=attrgetter("fold")):
+            self._add(run, result)
+        run.path[:1] = next((done.path[:1] for done in parts if done.path), run.path[:1])
+        run.said = dict.fromkeys(line for done in parts for line in done.warnings)
+        run.busy_s = sum(done.resources.wall_s for done in parts)
+        return self._concluded(run, configuration, interval)
+
+    def _concluded(self, run: Run, configuration: Configuration, interval: bool) -> Outcome:
+        """All folds are done: their scores, and what it took."""
+        run.measure(fresh=False)
         with run.clock(), run.meter, run.meter.phase("score"):
             try:
                 scored = self._scored(run)
@@ -161,17 +189,20 @@ class Evaluator:
                     scored = replace(scored, interval=self._interval(run, scored))
             except Exception as error:
                 scored = self._failed(run, self._classified(error, configuration))
-        yield replace(scored, resources=run.cost())
+        return replace(scored, resources=run.cost())
 
     def _fold_and_rung(self, configuration: Configuration, number: int, run: Run) -> FoldResult:
-        """One fold; the folds that are done are scored as a rung, unless they are all."""
+        """One fold, and what is known then."""
         result = self._fold(configuration, number, run)
-        run.folds.append(result)
-        done = len(run.folds)
+        self._add(run, result)
+        return result
+
+    def _add(self, run: Run, result: FoldResult) -> None:
+        """One fold more; those that are done are scored as a rung, unless they are all."""
+        done = run.add(result)
         if run.race is not None and run.given_up is None and done < len(run.splits):
             scores, *_ = score_trial([run.race], self.dataset.target, run.splits, run.folds)
             run.reach(done, scores[run.race.name])
-        return result
 
     def _watch(self, model: FoldModel | NumberModel, number: int, run: Run) -> None:
         """Have a booster's first fold looked at after a few rounds."""
@@ -209,7 +240,7 @@ class Evaluator:
     ) -> FoldResult | Failure:
         """One fold under the trial's limits; a failure still carries what it cost."""
         limit = run.limit_s
-        run.meter = Profiler(fresh=number == 0)
+        run.measure(fresh=not run.folds)
         try:
             result = guarded(
                 lambda: self._fold_and_rung(configuration, number, run),
@@ -316,26 +347,3 @@ class Evaluator:
             {}, by_fold, (), run.cost(), None, tuple(run.said)[:WARNINGS_KEPT], failure,
             path=tuple(run.path), given_up=run.given_up,
         )  # fmt: skip
-
-
-def outputs(model: Any, values: Floats | Rows, classes: int) -> tuple[Floats, ScoreKind]:
-    """A model's scores of rows: (rows,) of the positive class if binary, else (rows, classes).
-
-    Without classes (rows,) predicted numbers.
-
-    Raises:
-        FloatingPointError: the model returned NaN.
-    """
-    output: Floats
-    kind: ScoreKind
-    if not classes:
-        output, kind = np.asarray(model.predict(values), dtype=np.float64), "value"
-    elif hasattr(model, "predict_proba"):
-        output, kind = np.asarray(model.predict_proba(values), dtype=np.float64), "proba"
-        if classes == 2:
-            output = output[:, 1]
-    else:
-        output, kind = np.asarray(model.decision_function(values), dtype=np.float64), "decision"
-    if not np.isfinite(output).all():
-        raise FloatingPointError("the model's scores contain NaN or infinite values")
-    return output, kind

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.crossval import Assignment, outputs
+from evaluators.crossval import Assignment
 from evaluators.data import nested_sample
 from evaluators.fingerprint import row_hashes
 from evaluators.models import ModelRecipe, build
 from evaluators.process import MB
+from evaluators.scoring import outputs
 from evaluators.types import Dataset, Ints, Split
 
 #: Rows of a pilot fit: enough to be in proportion, few enough to cost a fraction of a second.

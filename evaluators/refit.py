@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evaluators.columns import encode, matrix
-from evaluators.crossval import Assignment, outputs
+from evaluators.crossval import Assignment
 from evaluators.errors import DataError, ModelError
 from evaluators.models import build
 from evaluators.prior import corrected
-from evaluators.scoring import labels_of
+from evaluators.scoring import labels_of, outputs
 from evaluators.types import Column, Configuration, Dataset, Floats, ScoreKind
 
 

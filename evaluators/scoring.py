@@ -10,6 +10,7 @@ score a trial on the folds that suit it.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from evaluators.errors import MetricError
 from evaluators.metric_functions import roc_auc
 from evaluators.metrics import Metric, tuned_name
 from evaluators.prior import corrected
+from evaluators.rows import Rows
 from evaluators.scored_rows import ScoredRows, labels_of
 from evaluators.types import Floats, FoldResult, Ints, ScoreKind, Split, Warned
 
@@ -27,6 +29,7 @@ __all__ = [
     "check_output",
     "labels_of",
     "notices",
+    "outputs",
     "score_fold",
     "score_rows",
     "score_trial",
@@ -245,3 +248,26 @@ def _together(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]
 def as_confusion(counts: NDArray[np.int64]) -> Confusion:
     """An array of counts as it is recorded."""
     return tuple(tuple(int(cell) for cell in row) for row in counts)
+
+
+def outputs(model: Any, values: Floats | Rows, classes: int) -> tuple[Floats, ScoreKind]:
+    """A model's scores of rows: (rows,) of the positive class if binary, else (rows, classes).
+
+    Without classes (rows,) predicted numbers.
+
+    Raises:
+        FloatingPointError: the model returned NaN.
+    """
+    output: Floats
+    kind: ScoreKind
+    if not classes:
+        output, kind = np.asarray(model.predict(values), dtype=np.float64), "value"
+    elif hasattr(model, "predict_proba"):
+        output, kind = np.asarray(model.predict_proba(values), dtype=np.float64), "proba"
+        if classes == 2:
+            output = output[:, 1]
+    else:
+        output, kind = np.asarray(model.decision_function(values), dtype=np.float64), "decision"
+    if not np.isfinite(output).all():
+        raise FloatingPointError("the model's scores contain NaN or infinite values")
+    return output, kind

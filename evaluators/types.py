@@ -301,6 +301,7 @@ class Outcome:
         path: what a raced trial scored at each rung (see ``evaluators.race``); NaN where it was not
             looked at. Empty without a race.
         given_up: the rung at which its bar ended it; None where it went to its end.
+        parts: results of folds, where some folds of a configuration were asked for and no score.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -316,3 +317,4 @@ class Outcome:
     tuned_confusion: tuple[tuple[int, ...], ...] = ()
     path: tuple[float, ...] = ()
     given_up: int | None = None
+    parts: tuple[FoldResult, ...] = field(default=(), repr=False)

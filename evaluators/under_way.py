@@ -41,6 +41,7 @@ class Run:
         self.said: dict[str, None] = {}
         self.busy_s = 0.0
         self.meter = Profiler()
+        self._told = False
         self.race = race
         self.path: list[float] = [math.nan] * len(splits) if race is not None else []
         self.given_up: int | None = None
@@ -55,9 +56,21 @@ class Run:
         finally:
             self.busy_s += time.perf_counter() - began
 
+    def measure(self, *, fresh: bool) -> None:
+        """Something new is measured: a fold, or what comes after the last one."""
+        self.meter, self._told = Profiler(fresh=fresh), False
+
+    def add(self, fold: FoldResult) -> int:
+        """One fold more, which tells what it took: how many there are."""
+        self.folds.append(fold)
+        self._told = True
+        return len(self.folds)
+
     def cost(self) -> Resources:
         """What the trial took so far: the folds that are done, and what is under way or failed."""
-        parts = [*(fold.resources for fold in self.folds), self.meter.resources]
+        parts = [fold.resources for fold in self.folds]
+        if not self._told:  # or the last fold would count twice
+            parts.append(self.meter.resources)
         return replace(together(parts), wall_s=self.busy_s)
 
     def reach(self, rung: int, score: float) -> bool:

@@ -216,10 +216,9 @@ def submit(
     Raises:
         QuintainError: it cannot be fitted, or cannot answer; the reason in one line.
     """
-    from evaluators.crossval import outputs
     from evaluators.models import classify_failure
     from evaluators.refit import refit
-    from evaluators.scoring import labels_of
+    from evaluators.scoring import labels_of, outputs
     from search.ledger import Submission
 
     cut = threshold if assignment.tuned_objective else None

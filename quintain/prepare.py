@@ -114,6 +114,8 @@ class Prepared:
         rules = StopRules(
             stop.metric, stop.no_gain_for, stop.failed_limit(search.trials), stop.converged
         )
+        test_rows = sum(len(split.test) for split in self.splits) / len(self.splits)
+        numbers = len(self.dataset.classes) if len(self.dataset.classes) > 2 else 1
         return Policy(
             budget=search.trials, objective=self.objective.name,
             direction=self.objective.direction, slots=slots, timeout_s=search.timeout,
@@ -123,6 +125,7 @@ class Prepared:
             constraints=search.constraints.limits, nodes=nodes,
             threads=self.spec.resources.cpus_per_trial,
             memory_mb=self.spec.resources.memory_limit_mb, foreseen_mb=foreseen_mb or {},
+            folds=len(self.splits), fold_outputs=test_rows * numbers,
         )  # fmt: skip
 
     def header(self, runner: str) -> dict[str, Any]:

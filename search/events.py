@@ -27,6 +27,8 @@ class Item:
 
     ``partition`` is 0 for the folds searched on; of a partition, the first ``folds`` or all.
     ``interval``: whether the outcome is to carry one. ``bar``: what ends it before its last fold.
+    ``part``: these of its folds alone, whose results are wanted; ``parts``: what was found so, of
+    all its folds, and is to be put together.
     """
 
     trial: int
@@ -36,6 +38,8 @@ class Item:
     folds: int | None = None
     interval: bool = False
     bar: Bar | None = None
+    part: tuple[int, ...] = ()
+    parts: tuple[Outcome, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

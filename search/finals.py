@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from evaluators.types import Configuration, Failure, Outcome
-from search.bodies import number
 from search.choice import Choice, choose
 from search.constraints import broken
 from search.entries import Entry
@@ -33,15 +32,14 @@ from search.finals_plan import (
     Candidate,
     Job,
     Plan,
+    competing,
     judgeable,
-    plan_of,
-    plan_on_more_rows,
-    within,
 )
-from search.flights import Flight, ended_body
+from search.flights import Flight
 from search.losses import judged
-from search.policy import FALSE_STARTS_ALLOWED, FINALS_SHARE, FinalRules, Policy
+from search.policy import FALSE_STARTS_ALLOWED, FinalRules, Policy
 from search.queue import Queue
+from search.shares import Shares, ended
 from search.trials import Trials
 
 
@@ -80,22 +78,7 @@ class Finals:
         cls, policy: Policy, trials: Trials, reason: str, left_s: float | None, queue: Queue
     ) -> "Finals":
         """As many of the best trials as budget and time allow. ``left_s``: seconds of timeout."""
-        rules = policy.finals
-        assert rules is not None, "a sweep with finalists has rules for them"
-        sign = -1.0 if policy.direction == "maximize" else 1.0
-        completed = [trial for trial in trials if trial.state == "completed"]
-        scored = [trial for trial in completed if not trial.infeasible]
-        ranked = sorted(scored, key=lambda t: (sign * (t.score or 0.0), t.wall_s, t.number))
-        # as if all folds had been fitted: racing is to narrow no search and widen no interval
-        units = int(FINALS_SHARE * trials.ended * rules.repeats)
-        plan = plan_on_more_rows(units) if rules.on_more_rows else plan_of(units, rules.repeats)
-        if left_s is not None:
-            walls = [trial.wall_s * rules.dearer / rules.repeats for trial in ranked]
-            plan = within(plan, left_s, walls, policy.slots, rules.repeats / rules.dearer)
-        chosen = [Candidate.of(trial) for trial in ranked[: plan.finalists]]
-        default = Candidate(None, chosen[0].model, {})
-        if plan.default and all(each.params or each.model != default.model for each in chosen):
-            chosen.append(default)
+        plan, chosen = competing(policy, trials, left_s)
         return cls(policy, plan, chosen, reason, queue)
 
     @classmethod
@@ -166,8 +149,8 @@ class Finals:
         return out + self._advance(event.time)
 
     def _dispatch(self, now: float) -> list[Instruction]:
-        """The next job that waits, as a pack of its own."""
-        place = next((n for n, job in enumerate(self.jobs) if job.state == "waiting"), None)
+        """The next job, or share of one, as a pack of its own."""
+        place = next((n for n, job in enumerate(self.jobs) if job.ready), None)
         if place is None:
             return []
         job = self.jobs[place]
@@ -181,11 +164,26 @@ class Finals:
             place, job.attempt, configuration, job.partition, job.folds,
             interval=job.partition == ESTIMATE,
         )  # fmt: skip
-        pack = Pack(queue.packs, (item,), memory_mb=size)
+        if job.state == "waiting":
+            job.state, job.shares = "running", self._shares(job)
+        pack = Pack(queue.packs, (job.shares.next(item) if job.shares else item,), memory_mb=size)
         queue.packs += 1
-        job.state = "running"
         self.flights[pack.number] = Flight(pack, now)
         return [Dispatch(pack)]
+
+    def _shares(self, job: Job) -> Shares | None:
+        """A job's folds, where several workers are to have some of them; not after it failed."""
+        rules, candidate = self._rules, self.candidates[job.candidate]
+        fresh = job.partition != SEARCH
+        folds = job.folds or rules.folds * (1 if fresh else rules.repeats)
+        more = rules.more_rows if fresh else 1.0
+        if job.deaths or job.memory_mb or self.policy.lanes(folds, more) < 2:
+            return None
+        trial_s = candidate.wall_s
+        if math.isnan(trial_s):
+            trial_s = self._queue.trial_s(candidate.model) or 0.0
+        fold_s = trial_s * (rules.dearer if fresh else 1.0) / (rules.folds * rules.repeats)
+        return Shares.of(folds, fold_s, self.policy.pack_s)
 
     # -- what happened ------------------------------------------------------------------------
 
@@ -205,25 +203,32 @@ class Finals:
             short = failure is not None and failure.cause == "out_of_memory"
             if job.state != "running" or item.attempt != job.attempt:
                 continue
-            if not (short and self._grown(job, flight)):  # else it waits again, below
+            if item.outcome.parts and job.shares is not None:
+                job.shares.hand_in(flight, item.outcome, event)
+            elif not (short and self._grown(job, flight)):  # else it waits again, below
                 out.append(self._ended(job, flight, item.outcome, event))
         if event.report.last:
             del self.flights[event.pack]
             self._queue.room.leave(flight.pack.memory_mb, died=event.report.spent)
-            job = self.jobs[flight.items[0].trial]
-            if job.state == "running":
-                self._again(job)
+            [carried] = flight.items
+            job = self.jobs[carried.trial]
+            left = job.state == "running" and job.attempt == carried.attempt
+            if left and not flight.handed_in:
+                job.again()
         return out
 
     def _lost(self, event: PackLost) -> list[Instruction]:
         """A worker died: the job runs again, or has failed."""
         flight = self.flights.pop(event.pack)
         self._queue.room.leave(flight.pack.memory_mb, died=True)
-        job = self.jobs[flight.items[0].trial]
+        [carried] = flight.items
+        job = self.jobs[carried.trial]
+        if job.attempt != carried.attempt or job.done or flight.handed_in:
+            return []
         if flight.started_at is None or event.loss == "never_started":
             self._false_starts += 1
             if self._false_starts < FALSE_STARTS_ALLOWED:
-                self._again(job)
+                job.again()
                 return []
             self._false_starts = 0
             failure: Failure | None = Failure("worker_lost", event.detail)
@@ -237,7 +242,7 @@ class Finals:
         if failure is None:
             if event.loss == "memory":
                 self._grown(job, flight)
-            self._again(job)
+            job.again()
             return []
         return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
 
@@ -249,13 +254,9 @@ class Finals:
         job.memory_mb = larger
         return True
 
-    def _again(self, job: Job) -> None:
-        job.state = "waiting"
-        job.attempt += 1
-
     def _ended(self, job: Job, flight: Flight, outcome: Outcome, event: PackReported) -> Record:
         """One job is done."""
-        body = ended_body(flight, outcome, event)
+        outcome, body = ended(job.shares, flight, outcome, event)
         if outcome.failure is not None:
             return self._failed(job, outcome.failure, body, event.time)
         objective = self.policy.objective
@@ -287,13 +288,7 @@ class Finals:
         """Take over a job's verdict from the record."""
         for job in self.jobs:
             if (job.candidate, job.partition) == (body["candidate"], body["partition"]):
-                job.state = body["state"]
-                if job.state == "completed":
-                    job.infeasible = bool(body.get("infeasible"))
-                    objective = self.policy.objective
-                    job.score = number(body["scores"][objective])
-                    job.by_fold = tuple(number(each) for each in body["folds"][objective])
-                    job.cpu_s = number(body["resources"]["cpu_s"])
+                job.took(body, self.policy.objective)
 
     # -- the verdict --------------------------------------------------------------------------
 

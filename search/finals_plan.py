@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from search.bodies import number
 from search.choice import Judged
-from search.trials import Trial
+from search.policy import FINALS_SHARE, Policy
+from search.shares import Shares
+from search.trials import Trial, Trials
 
 #: Partitions by number: searched on, for the choice among finalists, for the estimate alone.
 SEARCH, CHOICE, ESTIMATE = 0, 1, 2
@@ -66,18 +68,22 @@ def plan_on_more_rows(units: int) -> Plan:
     return Plan(FEWEST_ON_MORE_ROWS + more, default)
 
 
-def within(plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: float) -> Plan:
+def within(
+    plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: float, lanes: int = 1
+) -> Plan:
     """The plan cut down until it should end in so many seconds; never below one estimate.
 
     ``walls``: wall seconds of the finalists on one fresh deal of all folds, the best first;
-    ``deals``: what the partition searched on takes, in fresh deals.
+    ``deals``: what the partition searched on takes, in fresh deals; ``lanes``: workers that share
+    the folds of one deal.
     """
 
     def takes(plan: Plan) -> float:
         default = [walls[0], walls[0] * deals] if plan.default else []
         jobs = [*walls[: plan.finalists], *default]
-        choosing = max(max(jobs), sum(jobs) / slots) if len(jobs) > 1 else 0.0
-        return choosing + plan.repeats * walls[0]
+        choosing = max(max(jobs) / lanes, sum(jobs) / slots) if len(jobs) > 1 else 0.0
+        estimating = 1 if lanes == 1 else min(slots, plan.repeats * lanes)
+        return choosing + plan.repeats * walls[0] / estimating
 
     while takes(plan) > seconds:
         if plan.repeats > 1:
@@ -121,12 +127,33 @@ class Candidate:
         return "the default configuration" if self.trial is None else f"trial {self.trial}"
 
 
+def competing(policy: Policy, trials: Trials, left_s: float | None) -> tuple[Plan, list[Candidate]]:
+    """As many of the best trials as budget and time allow. ``left_s``: seconds of timeout."""
+    rules = policy.finals
+    assert rules is not None, "a sweep with finalists has rules for them"
+    sign = -1.0 if policy.direction == "maximize" else 1.0
+    scored = [each for each in trials if each.state == "completed" and not each.infeasible]
+    ranked = sorted(scored, key=lambda t: (sign * (t.score or 0.0), t.wall_s, t.number))
+    # as if all folds had been fitted: racing is to narrow no search and widen no interval
+    units = int(FINALS_SHARE * trials.ended * rules.repeats)
+    plan = plan_on_more_rows(units) if rules.on_more_rows else plan_of(units, rules.repeats)
+    if left_s is not None:
+        walls = [trial.wall_s * rules.dearer / rules.repeats for trial in ranked]
+        deals, lanes = rules.repeats / rules.dearer, policy.lanes(rules.folds, rules.more_rows)
+        plan = within(plan, left_s, walls, policy.slots, deals, lanes)
+    chosen = [Candidate.of(trial) for trial in ranked[: plan.finalists]]
+    default = Candidate(None, chosen[0].model, {})
+    if plan.default and all(each.params or each.model != default.model for each in chosen):
+        chosen.append(default)
+    return plan, chosen
+
+
 @dataclass(slots=True)
 class Job:
     """One candidate on one partition.
 
     ``infeasible``: it breaks a constraint there; ``memory_mb``: what it is to be given since it
-    ran out of memory, else 0.
+    ran out of memory, else 0. ``shares``: of its present attempt, where workers share it.
     """
 
     candidate: int
@@ -140,6 +167,27 @@ class Job:
     cpu_s: float = math.nan
     infeasible: bool = False
     memory_mb: float = 0.0
+    shares: Shares | None = None
+
+    def again(self) -> None:
+        """It waits, under a new attempt; whatever was found of it counts no more."""
+        self.state, self.shares = "waiting", None
+        self.attempt += 1
+
+    def took(self, body: Mapping[str, Any], objective: str) -> None:
+        """Take over the verdict that a "rescored" entry tells."""
+        self.state = body["state"]
+        if self.state == "completed":
+            self.infeasible = bool(body.get("infeasible"))
+            self.score = number(body["scores"][objective])
+            self.by_fold = tuple(number(each) for each in body["folds"][objective])
+            self.cpu_s = number(body["resources"]["cpu_s"])
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something of it to hand out."""
+        shared = self.shares is not None and self.shares.ready
+        return self.state == "waiting" or (self.state == "running" and shared)
 
     @property
     def done(self) -> bool:

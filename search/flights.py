@@ -6,18 +6,19 @@ from typing import Any
 from evaluators.types import Failure, Outcome, Resources
 from search.entries import Entry
 from search.events import FoldScored, Item, ItemEnded, Pack, PackReported, PackStarted, Report
-from search.trials import Trial
+from search.trials import Trial, Trials
 
 
 @dataclass(slots=True)
 class Flight:
-    """A pack that was handed out."""
+    """A pack that was handed out. ``handed_in``: it was a share, and that is done."""
 
     pack: Pack
     dispatched_at: float
     started_at: float | None = None
     worker: str = ""
     start_s: float = 0.0
+    handed_in: bool = False
     _start_borne: bool = False
 
     @property
@@ -32,14 +33,15 @@ class Flight:
         )
 
     def began(self, event: PackStarted) -> list[Entry]:
-        """Its worker began, after it had waited for it."""
+        """Its worker began, after it had waited for it; of shares the first is told."""
         self.started_at, self.worker = event.time, event.worker
         body = {
             "worker": event.worker,
             "queue_s": event.time - self.dispatched_at,
             "memory_mb": self.pack.limit_mb,
         }
-        return [Entry("started", event.time, body, item.trial, item.attempt) for item in self.items]
+        first = (item for item in self.items if item.part[:1] in ((), (0,)) and not item.parts)
+        return [Entry("started", event.time, body, item.trial, item.attempt) for item in first]
 
     def heard(self, report: Report) -> None:
         """Note who reports, and what it took to become ready."""
@@ -96,6 +98,14 @@ class Flights(dict[int, Flight]):
         """None is under way."""
         self.clear()
         self.on_board = 0
+
+
+def unfinished(flight: Flight, trials: Trials) -> list[Trial]:
+    """Trials on board that have no verdict under the attempt it carries."""
+    if flight.handed_in:
+        return []
+    carried = ((trials[item.trial], item.attempt) for item in flight.items)
+    return [trial for trial, attempt in carried if trial.live and trial.attempt == attempt]
 
 
 def fold_entry(scored: FoldScored, now: float) -> Entry:

@@ -24,7 +24,9 @@ DETERMINISTIC = ("bad_parameters", "numeric", "user_code", "crashed")
 #: Failures that come again on the same machine, under the same limits.
 OF_LIMITS = ("out_of_memory", "timeout")
 #: Of a body, what belongs to the run that was: nothing was queued and no worker took part here.
-_OF_ITS_RUN = ("queue_s", "start_s", "overhead_s", "worker", "infeasible", "cached", "oof")
+_OF_ITS_RUN = (
+    "queue_s", "start_s", "overhead_s", "worker", "parts", "infeasible", "cached", "oof",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a sweep was told to do: budgets, limits and stop rules, already resolved."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -13,6 +14,10 @@ FALSE_STARTS_ALLOWED = 5
 
 #: Finalists and estimate take at most this part of the search's fold fits, and of its timeout.
 FINALS_SHARE = 0.15
+
+#: Outputs of a configuration up to which workers share its folds: until all are there the driver
+#: holds them, eight bytes each.
+MOST_OUTPUTS = 10_000_000
 
 #: Seconds that a sweep waits for a node, where none is left that has room for a trial.
 NODES_AWAITED_S = 300.0
@@ -89,6 +94,9 @@ class Policy:
         pack_s: predicted work that fills a pack, in seconds.
         pack_items: configurations in a pack at most.
         constraints: cost above which a trial is not recommended, by name (``search.constraints``).
+        folds: of a trial.
+        fold_outputs: of a fold's test rows, a number for each class; None where one worker does all
+            folds of a configuration.
         share: what it may use of nodes that join later; None: ``slots`` for ever.
         nodes: what there is to run on; empty where memory is not to be reckoned with.
         threads: of one fit.
@@ -118,6 +126,13 @@ class Policy:
     memory_mb: float | None = None
     foreseen_mb: Mapping[str, float] = field(default_factory=dict)
     share: Share | None = None
+    folds: int = 1
+    fold_outputs: float | None = None
+
+    def lanes(self, folds: int, more_rows: float = 1.0) -> int:
+        """Workers that share so many folds; ``more_rows``: times those of the search."""
+        outputs = math.inf if self.fold_outputs is None else self.fold_outputs * more_rows
+        return min(self.slots, folds) if folds * outputs <= MOST_OUTPUTS else 1
 
     def room(self) -> Room:
         """The workers that may be, none of them started."""
@@ -138,7 +153,9 @@ class Policy:
         rules = self.finals
         if self.timeout_s is None or rules is None:
             return self.timeout_s
-        needed = 1.5 * winner_s * max(1.0, rules.dearer / rules.repeats) + RESTART_S
+        estimate_s = winner_s * max(1.0, rules.dearer / rules.repeats)
+        estimate_s /= self.lanes(rules.folds, rules.more_rows)
+        needed = 1.5 * estimate_s + RESTART_S
         if rules.on_more_rows:
             needed = min(needed, self.timeout_s / 2)
         return self.timeout_s - max(self.timeout_s * FINALS_SHARE, needed)

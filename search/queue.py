@@ -5,6 +5,8 @@ else small trials would keep a large one waiting for ever.
 """
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 from evaluators.race import Bar
@@ -13,8 +15,9 @@ from search.entries import Entry
 from search.events import Item, Pack, Record
 from search.known import Known, ended_at_once
 from search.learning import Learning
-from search.opening import Opening
+from search.opening import LOOK, Opening
 from search.policy import Policy
+from search.shares import Shares
 from search.trials import Trial, Trials
 
 #: Packs that may pass the first trial that waits, for each slot.
@@ -54,9 +57,19 @@ class Queue:
                 self.opening.looked_at(trial)
         self.opening.went_on(sum(_went_on(trial) for trial in trials))
         self._passed = 0
+        self._shared: dict[int, Shares] = {}
+
+    def shares(self, trial: Trial) -> Shares | None:
+        """Its folds under its present attempt, where several workers have some of them."""
+        return self._shared.get(trial.number)
+
+    def over(self, trial: Trial) -> None:
+        """It has ended: nothing of it is handed out any more."""
+        self._shared.pop(trial.number, None)
 
     def put_back(self, trial: Trial) -> None:
         """A trial that was under way waits again, ahead of new ones."""
+        self.over(trial)
         self._waiting.appendleft(trial.number)
 
     def looked_at(self, trial: Trial) -> None:
@@ -67,6 +80,7 @@ class Queue:
     def clear(self) -> None:
         """Nobody waits any more."""
         self._waiting.clear()
+        self._shared.clear()
         self.opening.waiting.clear()
 
     def needs(self, model: str, given_mb: float, more_rows: float = 1.0) -> float:
@@ -77,6 +91,10 @@ class Queue:
         """
         peak = self._learning.peaks.predict(model)
         return max(given_mb, peak + (more_rows - 1) * max(0.0, peak - IDLE_MB))
+
+    def trial_s(self, model: str) -> float | None:
+        """Predicted wall seconds of a trial; None before the first of its model ended."""
+        return self._learning.pace.predict(model)
 
     def _class_of(self, trial: Trial) -> float:
         """Its memory class."""
@@ -99,10 +117,17 @@ class Queue:
         """
         out: list[Record] = []
         self.answered = False
+        shared = next((n for n, shares in self._shared.items() if shares.ready), None)
+        if shared is not None:
+            size = self.room.take(self._class_of(self._trials[shared]))
+            return out, None if size is None else self._packed([self._trials[shared]], None, size)
         found = self._first(now, out)
         if found is None:
             return out, None
         trial, size = found
+        if shares := self._divided(trial):
+            self._shared[trial.number] = shares
+            return out, self._packed([trial], None, size)
         chosen = [trial]
         predicted = self._learning.pace.predict(trial.configuration.model)
         seconds = predicted or 0.0
@@ -113,10 +138,33 @@ class Queue:
                 break
             chosen.append(another)
             seconds += self._learning.pace.predict(another.configuration.model) or 0.0
-        items = tuple(Item(t.number, t.attempt, t.configuration, bar=self._bar(t)) for t in chosen)
-        pack = Pack(self.packs, items, None if predicted is None else seconds, size)
+        return out, self._packed(chosen, None if predicted is None else seconds, size)
+
+    def _packed(self, trials: Sequence[Trial], seconds: float | None, size: float) -> Pack:
+        """The next pack: these trials, or what is next of one that is shared."""
+        items = [Item(t.number, t.attempt, t.configuration, bar=self._bar(t)) for t in trials]
+        if shares := self._shared.get(trials[0].number):
+            items = [shares.next(replace(items[0], bar=None))]
         self.packs += 1
-        return out, pack
+        return Pack(self.packs - 1, tuple(items), seconds, size)
+
+    def _divided(self, trial: Trial) -> Shares | None:
+        """Its folds for several workers, where the answer comes sooner so.
+
+        The first to go on from an opening, until there is a bar: each is an incumbent, or shows
+        where one ends. And the last ones, of which there are fewer than workers.
+        """
+        policy, model = self.policy, trial.configuration.model
+        blamed = trial.alone or trial.deaths or trial.memory_mb
+        if policy.lanes(policy.folds) < 2 or policy.deterministic or blamed or self._bar(trial):
+            return None
+        begun = self._trials.live - len(self._waiting) - len(self.opening.waiting)
+        last = policy.budget - self._trials.ended - begun < policy.slots - 1
+        if trial.spent is None and not last:
+            return None
+        looked_s = 0.0 if trial.spent is None else trial.spent.wall_s / LOOK
+        trial_s = self._learning.pace.predict(model) or looked_s
+        return Shares.of(policy.folds, trial_s / policy.folds, policy.pack_s)
 
     def _first(self, now: float, out: list[Record]) -> tuple[Trial, float] | None:
         """The first trial for which there is room, and its memory class; ``out`` takes records."""

@@ -16,7 +16,7 @@ _AGAIN = ("asked", "finalists", "winner", "optimism", "outer", "nested")
 #: What had to be run then, and is marked as known.
 _RUN = ("ended", "rescored")
 #: Of their bodies, what belongs to the run that was.
-_OF_ITS_RUN = ("queue_s", "start_s", "overhead_s", "worker")
+_OF_ITS_RUN = ("queue_s", "start_s", "overhead_s", "worker", "parts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from math import inf
 from typing import Any
 
 from evaluators.types import Failure
-from search import flights
+from search import flights, shares
 from search.entries import Entry, SweepState
 from search.events import (
     BudgetsSet,
@@ -30,7 +30,7 @@ from search.events import (
     WorkerIdled,
 )
 from search.finals import Finals
-from search.flights import Flight, Flights
+from search.flights import Flight, Flights, unfinished
 from search.known import Known
 from search.learning import Learning
 from search.losses import judged
@@ -122,7 +122,8 @@ class Sweep:
             self._flights.land(flight.pack.number)
             room.leave(flight.pack.memory_mb, died=True)
             said = f"no node is left that has {flight.pack.limit_mb:.0f} MB for it"
-            out += [self._again(t, event.time, said, False) for t in self._unfinished(flight)]
+            left = unfinished(flight, self.trials)
+            out += [self._again(trial, event.time, said, False) for trial in left]
             out.append(Cancel(flight.pack.number))
         return out
 
@@ -208,7 +209,7 @@ class Sweep:
             return []
         self._false_starts.clear()
         for item in flight.items:
-            self.trials.move(self.trials[item.trial], "running")
+            self.trials.begin(item.trial, item.attempt)
         return [Record(entry) for entry in flight.began(event)]
 
     def _reported(self, event: PackReported) -> list[Instruction]:
@@ -225,7 +226,7 @@ class Sweep:
         if event.report.last:
             self._flights.land(event.pack)
             self.queue.room.leave(flight.pack.memory_mb, died=event.report.spent)
-            for trial in self._unfinished(flight):
+            for trial in unfinished(flight, self.trials):
                 out.append(self._again(trial, event.time, "its pack's worker had to end", False))
         return out
 
@@ -236,7 +237,10 @@ class Sweep:
         trial, outcome = self.trials[item.trial], item.outcome
         if trial.attempt != item.attempt or trial.state != "running":
             return []
-        failure = outcome.failure
+        failure, shared = outcome.failure, self.queue.shares(trial)
+        if outcome.parts and shared is not None:
+            shared.hand_in(flight, outcome, event)
+            return []
         if failure is not None and failure.cause == "out_of_memory" and self._grown(trial, flight):
             return [self._again(trial, event.time, failure.reason, True)]
         if outcome.given_up == 0 and flight.pauses(trial.number):
@@ -244,7 +248,7 @@ class Sweep:
             self.queue.looked_at(trial)
             return [Record(flights.paused_entry(flight, item, event))]
         outcome = replace(outcome, resources=trial.costs(outcome.resources))
-        body = flights.ended_body(flight, outcome, event)
+        outcome, body = shares.ended(shared, flight, outcome, event)
         if failure is None:
             trial.scored(outcome, self.policy)
             body["infeasible"] = trial.infeasible or None
@@ -259,15 +263,15 @@ class Sweep:
         if flight is None:
             return []
         self.queue.room.leave(flight.pack.memory_mb, died=True)
-        unfinished = self._unfinished(flight)
+        left = unfinished(flight, self.trials)
         if flight.started_at is None or event.loss == "never_started":
             self._false_starts.append(event.detail)
-            return [self._again(t, event.time, event.detail, False) for t in unfinished]
-        if len(unfinished) > 1 or event.loss == "preempted":
-            for trial in unfinished:  # that a host goes is no trial's fault
+            return [self._again(t, event.time, event.detail, False) for t in left]
+        if len(left) > 1 or event.loss == "preempted":
+            for trial in left:  # that a host goes is no trial's fault
                 trial.alone |= event.loss not in ("node", "preempted")
-            return [self._again(t, event.time, event.detail, False) for t in unfinished]
-        return [self._blame(trial, flight, event) for trial in unfinished]
+            return [self._again(t, event.time, event.detail, False) for t in left]
+        return [self._blame(trial, flight, event) for trial in left]
 
     def _blame(self, trial: Trial, flight: Flight, event: PackLost) -> Record:
         """A trial that lost its worker while alone on it: once more, or failed with a cause."""
@@ -292,14 +296,6 @@ class Sweep:
         trial.memory_mb, trial.alone = larger, True
         return True
 
-    def _unfinished(self, flight: Flight) -> list[Trial]:
-        """Trials of a pack that have no verdict under the attempt it carried."""
-        return [
-            trial
-            for item in flight.items
-            if (trial := self.trials[item.trial]).live and trial.attempt == item.attempt
-        ]
-
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
         """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
         entry = flights.lost_entry(trial, now, reason, guilty)
@@ -320,6 +316,7 @@ class Sweep:
         """Close a trial: into the record, and to the strategy."""
         given_up = trial.given_up is not None and failure is None
         self.trials.move(trial, "failed" if failure else "pruned" if given_up else "completed")
+        self.queue.over(trial)
         if failure:
             trial.cause = failure.cause
             if failure.cause == "out_of_memory":  # or all others of its model would run out too

@@ -149,6 +149,12 @@ class Trials:
         self._counts[state] += 1
         trial.state = state
 
+    def begin(self, number: int, attempt: int) -> None:
+        """A worker has a trial, or one of those that share it the first of them."""
+        trial = self[number]
+        if trial.state == "waiting" and trial.attempt == attempt:
+            self.move(trial, "running")
+
     def again(self, trial: Trial) -> None:
         """Back to waiting, under a new attempt; a worker can be lost before it began."""
         if trial.state == "running":

@@ -75,7 +75,7 @@ def stays(entries: Sequence[Entry]) -> list[Stay]:
     """Who was where and when.
 
     Trials of one pack begin and end together as far as the record knows: their share of that time
-    is what each of them took of it.
+    is what each of them took of it. One whose folds several workers shared was in several places.
     """
     began: dict[tuple[int, int], Entry] = {}
     packs: dict[tuple[str, float], list[tuple[Entry, float]]] = {}
@@ -87,10 +87,14 @@ def stays(entries: Sequence[Entry]) -> list[Stay]:
             began[entry.trial, entry.attempt] = entry
         elif entry.kind in ("ended", "paused", "lost"):
             start = began.pop((entry.trial, entry.attempt), None)
-            if start is not None:
+            if body.get("parts"):
+                found += _shared(entry, origin, entry.trial, str(body["state"]))
+            elif start is not None:
                 wall = number(body.get("resources", {}).get("wall_s", 0.0))
                 place = str(start.body.get("worker", "?")), start.time
                 packs.setdefault(place, []).append((entry, max(wall, 1e-6)))
+        elif entry.kind == "rescored" and body.get("parts"):
+            found += _shared(entry, origin, -1, "finalist")
         elif entry.kind == "rescored" and body.get("worker"):
             wall = number(body.get("resources", {}).get("wall_s", 0.0))
             at = entry.time - origin
@@ -104,6 +108,14 @@ def stays(entries: Sequence[Entry]) -> list[Stay]:
             found.append(Stay(entry.trial, worker, at - origin, until - origin, state))
             at = until
     return found
+
+
+def _shared(entry: Entry, origin: float, trial: int, state: str) -> list[Stay]:
+    """Where the parts of one configuration were."""
+    return [
+        Stay(trial, str(worker), began - origin, until - origin, state)
+        for worker, began, until in entry.body["parts"]
+    ]
 
 
 def _looks(view: SweepView, store: "Records | None") -> Sequence[Mapping[str, Any]]:

@@ -97,12 +97,12 @@ def workload():
     return Workload(assignment, dataset, [splits])
 
 
-def run_grid(runner, workload, space, *, pace_s=None, slots=2, budget=100):
+def run_grid(runner, workload, space, *, pace_s=None, slots=2, budget=100, **more):
     clock = getattr(runner, "clock", None)
     timing = {} if clock is None else {"clock": clock}
     policy = Policy(
         budget=budget, objective="roc_auc", direction="maximize", slots=slots,
-        trial_timeout_s=LIMIT_S, stop=StopRules(failed=1000),
+        trial_timeout_s=LIMIT_S, stop=StopRules(failed=1000), **more,
     )  # fmt: skip
     strategy = make_strategy("grid", space, direction="maximize", trials=budget, seed=0)
     sweep = Sweep(policy, strategy, started_at=0.0 if clock else time.time())
@@ -223,3 +223,32 @@ def test_a_busy_worker_does_not_keep_another_from_starting(runner, workload):
     workers = {entry.body["worker"] for entry in entries if entry.kind == "started"}
     assert len(workers) == 2
     assert not [entry for entry in entries if entry.kind == "lost"]
+
+
+@pytest.mark.parametrize("runner", ["local", "ray"], indirect=True)
+@pytest.mark.parametrize("behaviour", ["fine", "kill_once", "error"])
+def test_a_trial_that_workers_share_ends_as_one_workers(runner, workload, behaviour, tmp_path):
+    """The last trial's folds go out one by one; its record is that of a trial all the same."""
+    space = Space({
+        "faulty": (
+            Parameter("behaviour", Choice((behaviour,))),
+            Parameter("marks", Choice((str(tmp_path / "mark"),))),
+        )
+    })  # fmt: skip
+    shared = {"folds": 3, "fold_outputs": 100.0}
+    _, entries = run_grid(runner, workload, space, pace_s=10.0, budget=1, **shared)
+    [told] = [entry for entry in entries if entry.kind == "ended"]
+    if behaviour == "error":
+        assert told.body["cause"] == "user_code"
+        return
+    inline = make_runner("inline")
+    inline.prepare()
+    _, alone = run_grid(inline, workload, space, budget=1)
+    [whole] = [entry for entry in alone if entry.kind == "ended"]
+    for same in ("scores", "folds", "confusion"):
+        assert told.body[same] == whole.body[same]
+    if behaviour == "fine":
+        assert len(told.body["parts"]) == 3
+    else:
+        assert told.attempt == 1
+    assert told.body["oof"]
