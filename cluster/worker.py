@@ -12,6 +12,9 @@ from evaluators.node_use import NodeMeter
 from evaluators.types import FoldResult, Outcome
 from search.events import FoldScored, Item, ItemEnded, Pack, Report
 
+#: Seconds of a fold below which it is fitted again, where its trial has to be, rather than kept.
+WORTH_KEEPING_S = 1.0
+
 
 class Worker:
     """One process that evaluates packs, one after the other.
@@ -74,5 +77,6 @@ def _results(
 
 
 def _scored(item: Item, result: FoldResult) -> FoldScored:
-    """A fold as it travels: without the outputs, which come pooled at the end."""
-    return FoldScored(item.trial, item.attempt, result.fold, result.scores, result.resources)
+    """A fold as it travels: with its outputs only where it would be missed."""
+    whole = result if item.each and result.resources.wall_s >= WORTH_KEEPING_S else None
+    return FoldScored(item.trial, item.attempt, result.fold, result.scores, result.resources, whole)

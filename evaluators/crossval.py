@@ -1,9 +1,9 @@
 """Cross-validation of one configuration: every fold fitted, scored and measured."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -156,8 +156,7 @@ class Evaluator:
                 yield self._pruned(run)
                 return
         if part:
-            found, said = tuple(run.folds), tuple(run.said)
-            yield Outcome(resources=run.cost(), warnings=said, path=tuple(run.path), parts=found)
+            yield Outcome(resources=run.cost(), warnings=tuple(run.said), parts=tuple(run.folds))
         else:
             yield self._concluded(run, configuration, interval)
 
@@ -172,9 +171,10 @@ class Evaluator:
         race = self.assignment.race if partition == 0 else None
         run = Run(self.partitions[partition][:folds], None, None, race)
         results = (result for done in parts for result in done.parts)
-        for result in sorted(results, key=attrgetter("fold")):
+        for result in sorted(results, key=lambda each: each.fold):
             self._add(run, result)
-        run.path[:1] = next((done.path[:1] for done in parts if done.path), run.path[:1])
+        if race is not None:
+            run.path[0] = run.folds[0].early
         run.said = dict.fromkeys(line for done in parts for line in done.warnings)
         run.busy_s = sum(done.resources.wall_s for done in parts)
         return self._concluded(run, configuration, interval)
@@ -283,7 +283,8 @@ class Evaluator:
                     log_prior_shift=shift,
                 )  # fmt: skip
         used = replace(meter.resources, predict_ms_per_1k=1e6 * predict_s / len(split.test))
-        return FoldResult(number, scores, confusion, used, output, kind, task.cut, shift)
+        early = math.nan if number else run.early
+        return FoldResult(number, scores, confusion, used, output, kind, task.cut, shift, early)
 
     def _rows(self, model: FoldModel | NumberModel, index: Ints) -> Floats | Rows:
         """Rows for a model, copied unless it takes them by reference."""

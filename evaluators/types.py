@@ -228,6 +228,8 @@ class FoldResult:
         cut: an output above it is the label 1; None for the default of its kind.
         log_prior_shift: by class, how far class weights or resampling bent the shares that the
             model learnt (see ``evaluators.prior``); None where they did not.
+        early: what a booster's first fold scored after a few of its rounds; NaN where it was not
+            looked at.
     """
 
     fold: int
@@ -238,6 +240,7 @@ class FoldResult:
     kind: ScoreKind
     cut: float | None = None
     log_prior_shift: tuple[float, ...] | None = None
+    early: float = math.nan
 
 
 #: Why a trial failed.

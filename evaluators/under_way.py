@@ -56,6 +56,11 @@ class Run:
         finally:
             self.busy_s += time.perf_counter() - began
 
+    @property
+    def early(self) -> float:
+        """What rung 0 scored; NaN where it was not reached."""
+        return self.path[0] if self.path else math.nan
+
     def measure(self, *, fresh: bool) -> None:
         """Something new is measured: a fold, or what comes after the last one."""
         self.meter, self._told = Profiler(fresh=fresh), False

@@ -12,6 +12,7 @@ from evaluators.types import Warned
 from search.entries import Entry
 from search.errors import LeaseError, RecordsError
 from search.events import BudgetsSet, Cancel, Dispatch, Event, Finish, Record, StopAsked, Ticked
+from search.fold_files import FoldFiles
 from search.node_log import NodeLog
 from search.records import Lease, Records
 from search.sweep import Sweep
@@ -64,6 +65,8 @@ class Driver:
         self._oof_bytes = sum(file.stat().st_size for file in self._oof_folder.glob("*.oof"))
         self._oof_full = False
         self._unshared = False
+        self._folds = FoldFiles(self._oof_folder)
+        sweep.queue.keep(self._folds.read())
 
     @property
     def finished(self) -> bool:
@@ -126,6 +129,8 @@ class Driver:
         for instruction in self.sweep.handle(event):
             if isinstance(instruction, Record):
                 entries += self._with_oof(instruction)
+                if instruction.fold is not None:
+                    self._folds.keep(instruction.entry.trial, instruction.fold)
             else:
                 tasks.append(instruction)
             if isinstance(instruction, Finish):
@@ -133,6 +138,9 @@ class Driver:
                 entries.append(self._last_state(instruction, event.time))
         if entries:
             self._records.append(self.sweep_id, entries, self._lease)
+            for entry in entries:
+                if entry.kind == "ended":
+                    self._folds.drop(entry.trial)
         for listener in self._listeners:
             listener(self.sweep, entries)
         return tasks

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evaluators.race import Bar
-from evaluators.types import Configuration, NodeUse, Outcome, Resources
+from evaluators.types import Configuration, FoldResult, NodeUse, Outcome, Resources
 from search.entries import Entry, SweepState
 from search.room import Node
 
@@ -28,7 +28,9 @@ class Item:
     ``partition`` is 0 for the folds searched on; of a partition, the first ``folds`` or all.
     ``interval``: whether the outcome is to carry one. ``bar``: what ends it before its last fold.
     ``part``: these of its folds alone, whose results are wanted; ``parts``: what was found so, of
-    all its folds, and is to be put together.
+    all its folds, and is to be put together. ``further``: another pack had a part of it before,
+    under this attempt; ``kept``: folds of the attempt before, which are not fitted again.
+    ``each``: every fold that took long is wanted as soon as it is done.
     """
 
     trial: int
@@ -40,6 +42,9 @@ class Item:
     bar: Bar | None = None
     part: tuple[int, ...] = ()
     parts: tuple[Outcome, ...] = field(default=(), repr=False)
+    further: bool = False
+    kept: tuple[int, ...] = ()
+    each: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,14 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class FoldScored:
-    """One fold of one item is done."""
+    """One fold of one item is done. ``result``: all of it, where that was asked for."""
 
     trial: int
     attempt: int
     fold: int
     scores: Mapping[str, float]
     resources: Resources
+    result: FoldResult | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +220,14 @@ class Cancel:
 class Record:
     """Write this down. ``oof`` belongs to the entry and goes to a file of its own.
 
-    ``kept``: it is there already, by (sweep, file).
+    ``kept``: it is there already, by (sweep, file). ``fold``: what the entry tells of, to be had
+    again should this driver end before the trial does.
     """
 
     entry: Entry
     oof: bytes | None = field(default=None, repr=False)
     kept: tuple[str, str] | None = None
+    fold: FoldResult | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class Finals:
         configuration = Configuration(candidate.model, candidate.params)
         item = Item(
             place, job.attempt, configuration, job.partition, job.folds,
-            interval=job.partition == ESTIMATE,
+            interval=job.partition == ESTIMATE, each=self.policy.keeps_folds,
         )  # fmt: skip
         if job.state == "waiting":
             job.state, job.shares = "running", self._shares(job)
@@ -176,6 +176,8 @@ class Finals:
         rules, candidate = self._rules, self.candidates[job.candidate]
         fresh = job.partition != SEARCH
         folds = job.folds or rules.folds * (1 if fresh else rules.repeats)
+        if job.kept:
+            return Shares.rest(folds, job.kept)
         more = rules.more_rows if fresh else 1.0
         if job.deaths or job.memory_mb or self.policy.lanes(folds, more) < 2:
             return None
@@ -197,6 +199,8 @@ class Finals:
         """A job may have its verdict; one that a worker left undone waits again."""
         flight = self.flights[event.pack]
         flight.heard(event.report)
+        for scored in event.report.folds:
+            self.jobs[scored.trial].heard(scored)
         out: list[Instruction] = []
         for item in event.report.ended:
             job, failure = self.jobs[item.trial], item.outcome.failure

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from evaluators.types import FoldResult
 from search.bodies import number
 from search.choice import Judged
+from search.events import FoldScored
 from search.policy import FINALS_SHARE, Policy
 from search.shares import Shares
 from search.trials import Trial, Trials
@@ -153,7 +155,8 @@ class Job:
     """One candidate on one partition.
 
     ``infeasible``: it breaks a constraint there; ``memory_mb``: what it is to be given since it
-    ran out of memory, else 0. ``shares``: of its present attempt, where workers share it.
+    ran out of memory, else 0. ``shares``: of its present attempt, where workers share it;
+    ``kept``: folds that are done, by number.
     """
 
     candidate: int
@@ -168,9 +171,17 @@ class Job:
     infeasible: bool = False
     memory_mb: float = 0.0
     shares: Shares | None = None
+    kept: dict[int, FoldResult] = field(default_factory=dict)
+
+    def heard(self, scored: FoldScored) -> None:
+        """A fold is done: it is kept for the case that the job has to go on elsewhere."""
+        if scored.result is not None and scored.attempt == self.attempt:
+            self.kept[scored.fold] = scored.result
 
     def again(self) -> None:
-        """It waits, under a new attempt; whatever was found of it counts no more."""
+        """It waits, under a new attempt, with the folds it has."""
+        if self.shares is not None:
+            self.kept.update(self.shares.kept)
         self.state, self.shares = "waiting", None
         self.attempt += 1
 

@@ -40,8 +40,12 @@ class Flight:
             "queue_s": event.time - self.dispatched_at,
             "memory_mb": self.pack.limit_mb,
         }
-        first = (item for item in self.items if item.part[:1] in ((), (0,)) and not item.parts)
-        return [Entry("started", event.time, body, item.trial, item.attempt) for item in first]
+        found = []
+        for item in self.items:
+            if not item.further:
+                told = body | ({"kept": list(item.kept)} if item.kept else {})
+                found.append(Entry("started", event.time, told, item.trial, item.attempt))
+        return found
 
     def heard(self, report: Report) -> None:
         """Note who reports, and what it took to become ready."""

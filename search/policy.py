@@ -15,8 +15,8 @@ FALSE_STARTS_ALLOWED = 5
 #: Finalists and estimate take at most this part of the search's fold fits, and of its timeout.
 FINALS_SHARE = 0.15
 
-#: Outputs of a configuration up to which workers share its folds: until all are there the driver
-#: holds them, eight bytes each.
+#: Outputs of a configuration up to which workers share its folds, and of all that run up to which
+#: folds that are done outlive their worker: the driver holds them, eight bytes each.
 MOST_OUTPUTS = 10_000_000
 
 #: Seconds that a sweep waits for a node, where none is left that has room for a trial.
@@ -133,6 +133,12 @@ class Policy:
         """Workers that share so many folds; ``more_rows``: times those of the search."""
         outputs = math.inf if self.fold_outputs is None else self.fold_outputs * more_rows
         return min(self.slots, folds) if folds * outputs <= MOST_OUTPUTS else 1
+
+    @property
+    def keeps_folds(self) -> bool:
+        """Whether folds of trials under way are kept, for the case that their worker is lost."""
+        outputs = math.inf if self.fold_outputs is None else self.fold_outputs
+        return self.slots * self.folds * outputs <= MOST_OUTPUTS
 
     def room(self) -> Room:
         """The workers that may be, none of them started."""

@@ -5,14 +5,15 @@ else small trials would keep a large one waiting for ever.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
 from evaluators.race import Bar
+from evaluators.types import FoldResult
 from search.bodies import resources_of
 from search.entries import Entry
-from search.events import Item, Pack, Record
+from search.events import FoldScored, Item, Pack, Record
 from search.known import Known, ended_at_once
 from search.learning import Learning
 from search.opening import LOOK, Opening
@@ -58,18 +59,34 @@ class Queue:
         self.opening.went_on(sum(_went_on(trial) for trial in trials))
         self._passed = 0
         self._shared: dict[int, Shares] = {}
+        self._kept: dict[int, dict[int, FoldResult]] = {}
 
     def shares(self, trial: Trial) -> Shares | None:
         """Its folds under its present attempt, where several workers have some of them."""
         return self._shared.get(trial.number)
 
+    def heard(self, scored: FoldScored) -> None:
+        """A fold is done: it is kept for the case that its trial has to go on elsewhere."""
+        trial = self._trials[scored.trial]
+        if scored.result is not None and trial.live and trial.attempt == scored.attempt:
+            self._kept.setdefault(trial.number, {})[scored.fold] = scored.result
+
+    def keep(self, folds: Mapping[int, Mapping[int, FoldResult]]) -> None:
+        """Folds that an earlier driver has kept, by trial; of those that have ended none."""
+        for number, results in folds.items():
+            if number < len(self._trials) and self._trials[number].live:
+                self._kept[number] = dict(results)
+
     def over(self, trial: Trial) -> None:
         """It has ended: nothing of it is handed out any more."""
         self._shared.pop(trial.number, None)
+        self._kept.pop(trial.number, None)
 
     def put_back(self, trial: Trial) -> None:
-        """A trial that was under way waits again, ahead of new ones."""
-        self.over(trial)
+        """A trial that was under way waits again, ahead of new ones, with the folds it has."""
+        shares = self._shared.pop(trial.number, None)
+        if shares is not None and shares.found:
+            self._kept.setdefault(trial.number, {}).update(shares.kept)
         self._waiting.appendleft(trial.number)
 
     def looked_at(self, trial: Trial) -> None:
@@ -81,6 +98,7 @@ class Queue:
         """Nobody waits any more."""
         self._waiting.clear()
         self._shared.clear()
+        self._kept.clear()
         self.opening.waiting.clear()
 
     def needs(self, model: str, given_mb: float, more_rows: float = 1.0) -> float:
@@ -142,19 +160,24 @@ class Queue:
 
     def _packed(self, trials: Sequence[Trial], seconds: float | None, size: float) -> Pack:
         """The next pack: these trials, or what is next of one that is shared."""
-        items = [Item(t.number, t.attempt, t.configuration, bar=self._bar(t)) for t in trials]
+        each = self.policy.keeps_folds and len(trials) == 1
+        items = [
+            Item(t.number, t.attempt, t.configuration, bar=self._bar(t), each=each) for t in trials
+        ]
         if shares := self._shared.get(trials[0].number):
             items = [shares.next(replace(items[0], bar=None))]
         self.packs += 1
         return Pack(self.packs - 1, tuple(items), seconds, size)
 
     def _divided(self, trial: Trial) -> Shares | None:
-        """Its folds for several workers, where the answer comes sooner so.
+        """What is left of its folds, or all for several workers, where the answer comes sooner so.
 
         The first to go on from an opening, until there is a bar: each is an incumbent, or shows
         where one ends. And the last ones, of which there are fewer than workers.
         """
         policy, model = self.policy, trial.configuration.model
+        if kept := self._kept.get(trial.number):
+            return Shares.rest(policy.folds, kept)
         blamed = trial.alone or trial.deaths or trial.memory_mb
         if policy.lanes(policy.folds) < 2 or policy.deterministic or blamed or self._bar(trial):
             return None

@@ -50,6 +50,8 @@ def _attempt(attempt: Attempt, metric: str) -> list[RenderableType]:
     given = "" if attempt.memory_mb is None else f" with {attempt.memory_mb:,.0f} MB"
     began = "" if math.isnan(attempt.began_s) else f", {attempt.began_s:.1f} s after it was asked"
     where = attempt.worker or "no worker is known"
+    kept = ", ".join(map(str, attempt.kept))
+    began += f", with fold {kept} of the attempt before" if kept else ""
     head = _line(
         f"attempt {attempt.number + 1}", f"{where}{given}{began}: {attempt.ended or 'under way'}"
     )

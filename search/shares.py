@@ -5,16 +5,20 @@ and what is put together of them (``Evaluator.put_together``) is equal to the la
 is the sum over the folds, as if one worker had done them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from evaluators.types import Outcome, together
+from evaluators.types import FoldResult, Outcome, together
 from search.events import Item, PackReported
 from search.flights import Flight, ended_body
 
 #: What a part's way through a worker costs beside its folds; told of the whole as a sum.
 _SUMMED = "queue_s", "start_s", "overhead_s"
+
+#: Results of folds by number.
+Kept = Mapping[int, FoldResult]
 
 
 @dataclass(slots=True)
@@ -26,7 +30,8 @@ class Shares:
         left: parts that are not done.
         found: what the parts that are done came to.
         stays: of each, worker, beginning and end, in seconds since the epoch.
-        joined: whether all of it was handed out to be put together.
+        begun: whether anything was handed out.
+        joined: whether all of it was, to be put together.
     """
 
     waiting: list[tuple[int, ...]]
@@ -34,6 +39,7 @@ class Shares:
     found: list[Outcome] = field(default_factory=list)
     stays: list[tuple[str, float, float]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_SUMMED, 0.0))
+    begun: bool = False
     joined: bool = False
 
     @classmethod
@@ -45,6 +51,19 @@ class Shares:
         parts = [tuple(range(at, min(at + each, folds))) for at in range(0, folds, each)]
         return cls(parts, len(parts))
 
+    @classmethod
+    def rest(cls, folds: int, kept: Kept) -> "Shares":
+        """What is left of a configuration after an attempt that has these folds."""
+        left = tuple(number for number in range(folds) if number not in kept)
+        cost = together([result.resources for result in kept.values()])
+        found = [Outcome(resources=cost, parts=tuple(kept.values()))]
+        return cls([left] if left else [], int(bool(left)), found)
+
+    @property
+    def kept(self) -> Kept:
+        """The folds that were found."""
+        return {result.fold: result for done in self.found for result in done.parts}
+
     @property
     def ready(self) -> bool:
         """Whether there is something to hand out: a part, or all of them to be put together."""
@@ -52,10 +71,12 @@ class Shares:
 
     def next(self, whole: Item) -> Item:
         """What is handed out next."""
+        item = replace(whole, further=self.begun, kept=() if self.begun else tuple(self.kept))
+        self.begun = True
         if self.waiting:
-            return replace(whole, part=self.waiting.pop(0), interval=False)
+            return replace(item, part=self.waiting.pop(0), interval=False)
         self.joined = True
-        return replace(whole, parts=tuple(self.found))
+        return replace(item, parts=tuple(self.found))
 
     def hand_in(self, flight: Flight, outcome: Outcome, event: PackReported) -> None:
         """A part is done."""

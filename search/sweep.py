@@ -218,8 +218,11 @@ class Sweep:
         if flight is None:
             return []
         flight.heard(event.report)
+        for scored in event.report.folds:
+            self.queue.heard(scored)
         out: list[Instruction] = [
-            Record(flights.fold_entry(scored, event.time)) for scored in event.report.folds
+            Record(flights.fold_entry(scored, event.time), fold=scored.result)
+            for scored in event.report.folds
         ]
         for item in event.report.ended:
             out += self._item_ended(flight, item, event)

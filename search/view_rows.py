@@ -137,7 +137,8 @@ class TrialFold:
             case "started":
                 self.state, self.attempt = "running", entry.attempt
                 self._where(body)
-                self.scored.clear()  # an attempt starts from nothing
+                if not body.get("kept"):
+                    self.scored.clear()  # this attempt starts from nothing
             case "fold":
                 self._reach(entry.rung)
                 self.scored[entry.fold] = (_numbers(body["scores"]), resources_of(body))

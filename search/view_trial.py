@@ -32,6 +32,7 @@ class Attempt:
     Attributes:
         began_s: seconds after the trial was asked; NaN where it is not known to have begun.
         memory_mb: that it was given, in units of 2**20 bytes; None for no limit.
+        kept: folds, from 1, that it took over from attempts before.
         ended: why it ended: the trial's own end, or how its worker was lost.
         trace: what it took, fold by fold up to its end.
     """
@@ -40,6 +41,7 @@ class Attempt:
     worker: str = ""
     began_s: float = float("nan")
     memory_mb: float | None = None
+    kept: tuple[int, ...] = ()
     ended: str = ""
     trace: list[Spent] = field(default_factory=list)
 
@@ -63,6 +65,7 @@ def attempts(entries: Iterable[Entry], trial: int, metric: str) -> list[Attempt]
                 mine = at(entry)
                 mine.worker, mine.began_s = body["worker"], since
                 mine.memory_mb = body.get("memory_mb")
+                mine.kept = tuple(fold + 1 for fold in body.get("kept", ()))
             case "fold":
                 score = number(body["scores"].get(metric))
                 at(entry).trace.append(_spent(f"fold {entry.fold + 1}", since, score, body))
@@ -100,6 +103,6 @@ def trial_json(trial: TrialView, tried: list[Attempt]) -> dict[str, Json]:
 
 
 def _told(attempt: Attempt) -> dict[str, Any]:
-    names = ("number", "worker", "began_s", "memory_mb", "ended")
+    names = ("number", "worker", "began_s", "memory_mb", "kept", "ended")
     trace = [{name: getattr(each, name) for name in each.__slots__} for each in attempt.trace]
     return {name: getattr(attempt, name) for name in names} | {"trace": trace}

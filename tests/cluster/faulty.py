@@ -36,7 +36,17 @@ class Faulty(ClassifierMixin, BaseEstimator):
                 os.kill(os.getpid(), signal.SIGKILL)
             case "kill_once":
                 self._kill_once()
+            case "kill_third":
+                time.sleep(1.05)
+                self._kill_third()
         return self
+
+    def _kill_third(self):
+        """The third fit of all takes its worker down; each leaves a file."""
+        made = len(os.listdir(self.marks))
+        open(os.path.join(self.marks, f"{made}-{os.getpid()}"), "x").close()
+        if made == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _kill_once(self):
         try:

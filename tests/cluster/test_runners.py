@@ -102,7 +102,7 @@ def run_grid(runner, workload, space, *, pace_s=None, slots=2, budget=100, **mor
     timing = {} if clock is None else {"clock": clock}
     policy = Policy(
         budget=budget, objective="roc_auc", direction="maximize", slots=slots,
-        trial_timeout_s=LIMIT_S, stop=StopRules(failed=1000), **more,
+        trial_timeout_s=workload.assignment.fit_seconds, stop=StopRules(failed=1000), **more,
     )  # fmt: skip
     strategy = make_strategy("grid", space, direction="maximize", trials=budget, seed=0)
     sweep = Sweep(policy, strategy, started_at=0.0 if clock else time.time())
@@ -252,3 +252,23 @@ def test_a_trial_that_workers_share_ends_as_one_workers(runner, workload, behavi
     else:
         assert told.attempt == 1
     assert told.body["oof"]
+
+
+@pytest.mark.parametrize("runner", ["local", "ray"], indirect=True)
+def test_a_trial_goes_on_from_the_folds_that_its_dead_worker_had_done(runner, workload, tmp_path):
+    """Two folds of three were done: one is fitted anew, and the record is that of a whole trial."""
+    space = Space({
+        "faulty": (
+            Parameter("behaviour", Choice(("kill_third",))),
+            Parameter("marks", Choice((str(tmp_path),))),
+        )
+    })  # fmt: skip
+    patient = replace(workload, assignment=replace(workload.assignment, fit_seconds=None))
+    _, entries = run_grid(runner, patient, space, slots=1, budget=1, folds=3, fold_outputs=100.0)
+    [told] = [entry for entry in entries if entry.kind == "ended"]
+    assert told.body["state"] == "completed"
+    assert len(list(tmp_path.iterdir())) == 4, "three folds, and the one that was under way"
+    kept = [entry.body.get("kept") for entry in entries if entry.kind == "started"]
+    assert kept == [None, [0, 1]]
+    assert len(told.body["folds"]["roc_auc"]) == 3
+    assert told.body["resources"]["wall_s"] >= 3.0, "folds of the first attempt count"
