@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from drills import cluster_drills, hosts, local_drills
+from drills import cluster_drills, command_drills, hosts, local_drills
 from drills.backing import small_disk
 from drills.stage import Stage, hosts_stage, local_stage, own_folder
 
@@ -23,7 +23,7 @@ ON_HOSTS: dict[str, Drill] = {
     "worker": cluster_drills.worker_power_cut, "driver-host": cluster_drills.driver_host_power_cut,
     "cable": cluster_drills.cable_cut, "head": cluster_drills.head_power_cut,
     "drained": cluster_drills.drained_host, "two-sweeps": cluster_drills.two_sweeps,
-    "stop": cluster_drills.clean_stop,
+    "stop": cluster_drills.clean_stop, "commands": command_drills.commands,
 }  # fmt: skip
 #: Each on a service of its own.
 ON_ONE: dict[str, Drill] = {

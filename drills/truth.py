@@ -17,7 +17,8 @@ class Loss:
     Attributes:
         trials: that lost their worker.
         away_s: from the accident until the last of them ran again.
-        thrown_away_s: work on them before the accident that was done again, the longest of them.
+        thrown_away_s: work on them before the accident that was done again, the longest of them;
+            folds that the next attempt took over were not.
     """
 
     trials: int
@@ -78,7 +79,8 @@ def _trials(entries: list[Entry], asked: int | None) -> list[str]:
 def loss(entries: list[Entry], accident: float, until: float) -> Loss:
     """What an accident has cost; ``accident``, ``until``: seconds since the epoch it shows in."""
     began: dict[int, float] = {}
-    hit: dict[int, tuple[float, int]] = {}
+    scored: dict[int, float] = {}
+    hit: dict[int, float] = {}
     again: dict[int, float] = {}
     for entry in entries:
         if entry.trial is None:
@@ -86,13 +88,17 @@ def loss(entries: list[Entry], accident: float, until: float) -> Loss:
         if entry.kind == "started":
             if entry.trial in hit and entry.trial not in again:
                 again[entry.trial] = entry.time
+                if entry.body.get("kept"):
+                    hit[entry.trial] = max(hit[entry.trial], scored.get(entry.trial, 0.0))
             began[entry.trial] = entry.time
+        if entry.kind == "fold":
+            scored[entry.trial] = entry.time
         if entry.kind == "lost" and accident <= entry.time <= until:
-            hit[entry.trial] = (began.get(entry.trial, entry.time), entry.attempt)
+            hit[entry.trial] = began.get(entry.trial, entry.time)
     return Loss(
         len(hit),
         max((again.get(trial, until) - accident for trial in hit), default=0.0),
-        max((max(0.0, accident - at) for at, _ in hit.values()), default=0.0),
+        max((max(0.0, accident - at) for at in hit.values()), default=0.0),
     )
 
 

@@ -65,11 +65,16 @@ class Queue:
         """Its folds under its present attempt, where several workers have some of them."""
         return self._shared.get(trial.number)
 
-    def heard(self, scored: FoldScored) -> None:
-        """A fold is done: it is kept for the case that its trial has to go on elsewhere."""
+    def heard(self, scored: FoldScored) -> bool:
+        """A fold is done: whether it counts, not being of an older attempt.
+
+        It is kept for the case that its trial has to go on elsewhere.
+        """
         trial = self._trials[scored.trial]
-        if scored.result is not None and trial.live and trial.attempt == scored.attempt:
+        counts = trial.live and trial.attempt == scored.attempt
+        if counts and scored.result is not None:
             self._kept.setdefault(trial.number, {})[scored.fold] = scored.result
+        return counts
 
     def keep(self, folds: Mapping[int, Mapping[int, FoldResult]]) -> None:
         """Folds that an earlier driver has kept, by trial; of those that have ended none."""

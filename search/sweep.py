@@ -210,7 +210,8 @@ class Sweep:
         self._false_starts.clear()
         for item in flight.items:
             self.trials.begin(item.trial, item.attempt)
-        return [Record(entry) for entry in flight.began(event)]
+        began = flight.began(event)
+        return [Record(each) for each in began if self.trials[each.trial].attempt == each.attempt]
 
     def _reported(self, event: PackReported) -> list[Instruction]:
         """Take over what a worker found; whatever it left undone waits again, without blame."""
@@ -218,11 +219,10 @@ class Sweep:
         if flight is None:
             return []
         flight.heard(event.report)
-        for scored in event.report.folds:
-            self.queue.heard(scored)
         out: list[Instruction] = [
             Record(flights.fold_entry(scored, event.time), fold=scored.result)
             for scored in event.report.folds
+            if self.queue.heard(scored)
         ]
         for item in event.report.ended:
             out += self._item_ended(flight, item, event)
