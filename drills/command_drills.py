@@ -100,7 +100,7 @@ def commands(stage: Stage, trials: int = 12, fit_s: float = 0.5) -> list[str]:
     shown = shell.json("show", sweep)
     shell.check(shown.get("state") == "completed", f"show says {shown.get('state')}")
     _read(shell, sweep, trials, shown)
-    shell.run("delete", waiting, "--yes")
+    shell.run("delete", waiting)
     shell.check(waiting not in {row["sweep"] for row in shell.json("list")}, "it is still listed")
     shell.run("show", "nobody-9", code=2)
     return shell.wrong + stage.settled(sweep, trials)
