@@ -17,7 +17,7 @@ import psutil
 from cluster.local import FOLDERS, Child
 from cluster.runner import Workload
 from evaluators import mapped
-from evaluators.crossval import Assignment
+from evaluators.assignment import Assignment
 from evaluators.pilot import Part
 from evaluators.types import Configuration, Dataset, Outcome
 from search.events import Item, Pack

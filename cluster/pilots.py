@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, Literal
 
 from cluster.pilot_worker import PilotWorker, UnmeasuredError
-from evaluators.crossval import Assignment
+from evaluators.assignment import Assignment
 from evaluators.curves import SHORTEST_S, time_curve
 from evaluators.pilot import Part
 from evaluators.types import Configuration, Dataset

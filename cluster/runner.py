@@ -8,7 +8,7 @@ from search.driver import Driver
 from search.room import Node
 
 if TYPE_CHECKING:  # the simulated runner fits nothing, and need not import what does
-    from evaluators.crossval import Assignment
+    from evaluators.assignment import Assignment
     from evaluators.foreign import ForeignAssignment, ForeignRows
 
 

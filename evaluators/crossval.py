@@ -2,20 +2,20 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from evaluators.assignment import Assignment
+from evaluators.few_rows import few_of
 from evaluators.fold_model import FoldModel
 from evaluators.kept import Kept
 from evaluators.limits import usable_cores, usable_memory_mb
-from evaluators.metrics import Metric, tuned_name
-from evaluators.models import ModelRecipe, build, classify_failure, load_library
+from evaluators.metrics import Metric
+from evaluators.models import build, classify_failure, load_library
 from evaluators.number_model import NumberModel
 from evaluators.oof import encode
-from evaluators.own_code import OwnCode
 from evaluators.race import Bar, rounds_watched
 from evaluators.rows import Rows, by_reference
 from evaluators.scoring import notices, outputs, score_fold, score_trial
@@ -36,61 +36,6 @@ from evaluators.watchdog import Overrun, guarded
 
 #: A library may warn on every fit; a record needs to know only what it said.
 WARNINGS_KEPT = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a worker needs to know once for a whole sweep, the data apart.
-
-    Attributes:
-        recipes: the ``[[model]]`` blocks by name.
-        metrics: the objective first, then what is also recorded.
-        threads: threads a fit may use.
-        seed: passed to every fit, so that two configurations differ only in their parameters.
-        reseeded: whether each repeat adds its number to the seed, for what is to hold whatever the
-            seed is.
-        fit_seconds: limit of wall seconds for one trial (all folds), or None.
-        keep_oof: whether out-of-fold outputs are returned.
-        cut: a probability above which binary data is labelled 1; None for the default.
-        tune: the label metric that binary data's thresholds are tuned for; None: none is tuned.
-        tuned_objective: whether the objective is ``metrics[0]`` at the tuned thresholds.
-        fresh_dearer: how many times as long a fold of a fresh partition may take as one searched
-            on; more than 1 where it has more rows.
-        race: what trials are compared by before their end; None: nobody is.
-        own: modules of the user's that recipes and metrics may come from.
-    """
-
-    recipes: Mapping[str, ModelRecipe]
-    metrics: tuple[Metric, ...]
-    threads: int = 1
-    seed: int = 0
-    reseeded: bool = False
-    fit_seconds: float | None = None
-    keep_oof: bool = True
-    cut: float | None = None
-    tune: Metric | None = None
-    tuned_objective: bool = False
-    fresh_dearer: float = 1.0
-    race: Metric | None = None
-    own: OwnCode | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """``own`` comes first: a worker can import it before it reads what refers to it."""
-        return _assembled, (self.own, tuple(getattr(self, each.name) for each in fields(self)))
-
-    @property
-    def objective(self) -> Metric:
-        """What ranks trials, named as its scores are."""
-        first = self.metrics[0]
-        return replace(first, name=tuned_name(first.name)) if self.tuned_objective else first
-
-    def evaluator(self, dataset: Any, partitions: Sequence[Sequence[Split]]) -> "Evaluator":
-        """Who scores configurations on these rows, in this process."""
-        return Evaluator(self, dataset, partitions)
-
-
-def _assembled(own: OwnCode | None, values: tuple[Any, ...]) -> Assignment:
-    return Assignment(*values)
 
 
 class Evaluator:
@@ -210,17 +155,9 @@ class Evaluator:
         rounds = rounds_watched(estimator) if number == 0 and race is not None else None
         if rounds is None or race is None:
             return
-        split, data = run.splits[0], self.dataset
-
-        def stop() -> bool:
-            output, kind = outputs(model, self._rows(model, split.test), len(data.classes))
-            scores, _ = score_fold(
-                (race,), data.target[split.test], output, kind, cut=self.assignment.cut,
-                log_prior_shift=model.log_prior_shift,
-            )  # fmt: skip
-            return run.reach(0, scores[race.name])
-
-        estimator.stop_after(rounds, stop)
+        estimator.stop_after(
+            rounds, lambda: run.reach(0, self._at_rung(model, run.splits[0], race))
+        )
 
     def _limit(self, partition: int, folds: int) -> float | None:
         """Seconds that so many folds may take."""
@@ -259,17 +196,14 @@ class Evaluator:
         split, data, task = run.splits[number], self.dataset, self.assignment
         with run.meter as meter, run.listening():
             with meter.phase("load"):
-                train_target = data.target[split.train]
-                weight = None if data.weight is None else data.weight[split.train]
-                model = build(
-                    task.recipes[configuration.model], configuration.params, data.columns,
-                    data.classes, train_target, threads=task.threads,
-                    seed=task.seed + (split.repeat if task.reseeded else 0),
-                )  # fmt: skip
+                model = self._built(configuration, split.train, split)
                 train_values = self._rows(model, split.train)
                 self._watch(model, number, run)
-            with meter.phase("fit"):
-                model.fit(train_values, train_target, sample_weight=weight)
+            if ended := self._after_few_rows(configuration, number, run):
+                model = ended
+            else:
+                with meter.phase("fit"):
+                    self._fit(model, train_values, split.train)
             del train_values  # or the rows to test on would lie beside those learnt from
             with meter.phase("load"):
                 test_values = self._rows(model, split.test)
@@ -285,6 +219,56 @@ class Evaluator:
         used = replace(meter.resources, predict_ms_per_1k=1e6 * predict_s / len(split.test))
         early = math.nan if number else run.early
         return FoldResult(number, scores, confusion, used, output, kind, task.cut, shift, early)
+
+    def _built(
+        self, configuration: Configuration, index: Ints, split: Split
+    ) -> FoldModel | NumberModel:
+        """A model to learn from these rows, not fitted."""
+        task, data = self.assignment, self.dataset
+        return build(
+            task.recipes[configuration.model], configuration.params, data.columns, data.classes,
+            data.target[index], threads=task.threads,
+            seed=task.seed + (split.repeat if task.reseeded else 0),
+        )  # fmt: skip
+
+    def _fit(self, model: FoldModel | NumberModel, values: Floats | Rows, index: Ints) -> None:
+        data = self.dataset
+        weight = None if data.weight is None else data.weight[index]
+        model.fit(values, data.target[index], sample_weight=weight)
+
+    def _after_few_rows(
+        self, configuration: Configuration, number: int, run: Run
+    ) -> FoldModel | NumberModel | None:
+        """Rung 0 of what is not fitted in rounds: the model as it is there, if the trial ends.
+
+        Whatever goes wrong with so few rows says nothing of all of them: then there is no rung 0.
+        """
+        split, data, race = run.splits[0], self.dataset, run.race
+        if number or race is None or not run.few_rows:
+            return None
+        few = few_of(split.train, data.target, len(data.classes))
+        if few is None:
+            return None
+        with run.meter.phase("fit"):
+            model = self._built(configuration, few, split)
+            if hasattr(model.model, "stop_after"):
+                return None
+            try:
+                self._fit(model, self._rows(model, few), few)
+                ended = run.reach(0, self._at_rung(model, split, race))
+            except Exception:
+                return None
+        return model if ended else None
+
+    def _at_rung(self, model: FoldModel | NumberModel, split: Split, race: Metric) -> float:
+        """What a fold's model scores in what trials race by."""
+        data = self.dataset
+        output, kind = outputs(model, self._rows(model, split.test), len(data.classes))
+        scores, _ = score_fold(
+            (race,), data.target[split.test], output, kind, cut=self.assignment.cut,
+            log_prior_shift=model.log_prior_shift,
+        )  # fmt: skip
+        return scores[race.name]
 
     def _rows(self, model: FoldModel | NumberModel, index: Ints) -> Floats | Rows:
         """Rows for a model, copied unless it takes them by reference."""

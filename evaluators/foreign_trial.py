@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from evaluators.crossval import WARNINGS_KEPT, Assignment, Evaluator
+from evaluators.assignment import Assignment
+from evaluators.crossval import WARNINGS_KEPT, Evaluator
 from evaluators.failures import classify_failure
 from evaluators.foreign import (
     ALIASED,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluators.crossval import Assignment
+from evaluators.assignment import Assignment
 from evaluators.data import nested_sample
 from evaluators.fingerprint import row_hashes
 from evaluators.models import ModelRecipe, build

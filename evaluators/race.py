@@ -1,8 +1,9 @@
 """The worker's side of a race: where a trial is looked at before its end, and what ends it there.
 
-A rung is such a place. Rung 0 is a booster's first fold after a few of its rounds, rung k the first
-k folds. Which score is enough to go on is decided elsewhere (``search.race``) and travels as a
-``Bar``; what a trial scored at each rung travels back as its path.
+A rung is such a place. Rung 0 is a booster's first fold after a few of its rounds, of any other
+model that fold learnt from a few of its rows (``evaluators.few_rows``); rung k the first k folds.
+Which score is enough to go on is decided elsewhere (``search.race``) and travels as a ``Bar``; what
+a trial scored at each rung travels back as its path.
 """
 
 import math
@@ -26,10 +27,12 @@ class Bar:
         least: by rung, the lowest score (where less is better, the highest) that goes on; NaN
             where everything does.
         direction: of the scores.
+        few_rows: whether rung 0 is worth what it costs a model that is not fitted in rounds.
     """
 
     least: tuple[float, ...]
     direction: Literal["maximize", "minimize"]
+    few_rows: bool = True
 
     @classmethod
     def pausing(cls, direction: Literal["maximize", "minimize"]) -> "Bar":

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evaluators.assignment import Assignment
 from evaluators.columns import encode, matrix
-from evaluators.crossval import Assignment
 from evaluators.errors import DataError, ModelError
 from evaluators.models import build
 from evaluators.prior import corrected

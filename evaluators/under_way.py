@@ -47,6 +47,11 @@ class Run:
         self.given_up: int | None = None
         self._bar = bar
 
+    @property
+    def few_rows(self) -> bool:
+        """Whether rung 0 of what is not fitted in rounds is worth a look."""
+        return self._bar is None or self._bar.few_rows
+
     @contextmanager
     def clock(self) -> Iterator[None]:
         """Time spent inside counts as the trial's."""

@@ -17,7 +17,7 @@ from search.records import LookRecord, Records
 from search.view import SweepView, read_view
 
 if TYPE_CHECKING:  # scikit-learn and pandas are for looks, not for the list of them
-    from evaluators.crossval import Assignment
+    from evaluators.assignment import Assignment
     from evaluators.fingerprint import Hashes
     from evaluators.types import Configuration, Dataset
     from quintain.prepare import Prepared

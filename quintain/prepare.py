@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evaluators.assignment import Assignment
 from evaluators.baseline import Baseline
-from evaluators.crossval import Assignment
 from evaluators.data import load
 from evaluators.errors import QuintainError
 from evaluators.mapped import mapped

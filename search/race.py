@@ -29,6 +29,8 @@ LEARNT_FROM = 5
 MARGIN = 2.0
 #: Spearman's rank correlation of a rung with the end, at least.
 LEAST_RANK = 0.5
+#: Completed trials of a model after which its rung 0 is given up where it misleads and costs a fit.
+GIVEN_UP_AFTER = 10
 
 
 class Race:
@@ -55,8 +57,13 @@ class Race:
         made = self._cached.get(model)
         if made is None or made[0] != key:
             least = tuple(self._least(model, rung, best) for rung in range(self._rungs))
-            self._cached[model] = made = key, Bar(least, self._direction)
+            self._cached[model] = made = key, Bar(least, self._direction, self._earns(model))
         return made[1]
+
+    def _earns(self, model: str) -> bool:
+        """Whether rung 0 may still be looked at where that takes a fit on a few rows."""
+        x, y = self._pairs(model, 0)
+        return len(x) < GIVEN_UP_AFTER or _spearman(x, y) >= LEAST_RANK
 
     def foreseen(self, trial: Trial) -> float | None:
         """Where a trial that was given up would have ended, by the line; None without one."""

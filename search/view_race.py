@@ -73,7 +73,7 @@ class RaceView:
 def _after(rung: int) -> str:
     """Where a rung stands."""
     if rung == 0:
-        return "after a few rounds of fold 1"
+        return "after a few rounds or rows of fold 1"
     return "after fold 1" if rung == 1 else f"after {rung} folds"
 
 

@@ -27,7 +27,7 @@ def main():
     )  # fmt: skip
     from cluster.runner import Workload
     from cluster.tune_runner import RayRunner
-    from evaluators.crossval import Assignment
+    from evaluators.assignment import Assignment
     from evaluators.metrics import resolve
     from evaluators.models import make_recipe
     from evaluators.splits import SplitPlan, make_splits

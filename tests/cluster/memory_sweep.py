@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 def main():
     from cluster.runner import Workload
-    from evaluators.crossval import Assignment
+    from evaluators.assignment import Assignment
     from evaluators.metrics import resolve
     from evaluators.models import make_recipe
     from evaluators.splits import SplitPlan, make_splits

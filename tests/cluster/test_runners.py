@@ -11,7 +11,7 @@ from cluster.inline import InlineRunner
 from cluster.local import LocalRunner
 from cluster.runner import Workload
 from cluster.simulated import Happening, SimulatedRunner, VirtualClock
-from evaluators.crossval import Assignment
+from evaluators.assignment import Assignment
 from evaluators.metrics import resolve
 from evaluators.models import make_recipe
 from evaluators.splits import SplitPlan, make_splits

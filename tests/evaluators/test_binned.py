@@ -8,8 +8,9 @@ import xgboost
 from sklearn.metrics import roc_auc_score
 
 from evaluators import rows as rows_module
+from evaluators.assignment import Assignment
 from evaluators.binned_xgboost import XGBClassifier, XGBRegressor
-from evaluators.crossval import Assignment, Evaluator
+from evaluators.crossval import Evaluator
 from evaluators.kept import Kept
 from evaluators.metrics import resolve
 from evaluators.models import make_recipe

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from evaluators.assignment import Assignment
 from evaluators.bootstrap import bootstrap, from_file, out_of_fold
-from evaluators.crossval import Assignment, Evaluator
+from evaluators.crossval import Evaluator
 from evaluators.metric_functions import log_loss
 from evaluators.metrics import resolve
 from evaluators.models import make_recipe

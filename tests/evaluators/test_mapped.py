@@ -15,7 +15,7 @@ import pytest
 
 import evaluators
 from evaluators import mapped, refit
-from evaluators.crossval import Assignment
+from evaluators.assignment import Assignment
 from evaluators.mapped import WORTH_MAPPING
 from evaluators.types import Column, Configuration, Dataset
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from evaluators.crossval import Assignment
+from evaluators.assignment import Assignment
 from evaluators.errors import CodeError
 from evaluators.own_code import own_code
 

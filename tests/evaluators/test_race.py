@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluators.crossval import Assignment, Evaluator
+from evaluators.assignment import Assignment
+from evaluators.crossval import Evaluator
 from evaluators.metrics import resolve
 from evaluators.models import make_recipe
 from evaluators.oof import decode

@@ -11,7 +11,8 @@ import pytest
 from sklearn import metrics as sk
 from sklearn.model_selection import RepeatedKFold
 
-from evaluators.crossval import Assignment, Evaluator
+from evaluators.assignment import Assignment
+from evaluators.crossval import Evaluator
 from evaluators.data import load
 from evaluators.errors import DataError, ModelError, SplitError
 from evaluators.fingerprint import row_hashes

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.over_sampling import SMOTE, SMOTENC
 
-from evaluators.crossval import Assignment, Evaluator
+from evaluators.assignment import Assignment
+from evaluators.crossval import Evaluator
 from evaluators.errors import ModelError, ResamplingError
 from evaluators.metrics import resolve
 from evaluators.models import build, make_recipe

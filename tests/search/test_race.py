@@ -84,3 +84,15 @@ def test_rungs_and_ends_may_rise_in_opposite_ways():
     assert bar.least[1] == pytest.approx(0.8)
     assert bar.falls_short(1, 0.7)
     assert not bar.falls_short(1, 0.9)
+
+
+@pytest.mark.parametrize(("trials", "shuffled", "earns"), [
+    (9, True, True), (10, True, False), (10, False, True),
+])  # fmt: skip
+def test_a_rung_0_that_misleads_is_given_up_where_it_costs_a_fit(trials, shuffled, earns):
+    race = Race("maximize", "maximize")
+    scores = [0.5 + 0.03 * number for number in range(trials)]
+    order = [7 * number % trials for number in range(trials)] if shuffled else range(trials)
+    for number, score in enumerate(scores):
+        race.learn(ended(number, score, (scores[order[number]] - 0.2, score)))
+    assert race.bar("m", max(scores)).few_rows == earns

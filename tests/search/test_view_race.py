@@ -36,7 +36,7 @@ def test_a_rung_that_ranks_otherwise_than_the_end_is_named():
     scores = [0.5, 0.6, 0.7, 0.8, 0.9]
     misleading = told(*(whole(score, 1 - score) for score in scores))
     assert misleading.misleading == [("m", 0, pytest.approx(-1.0))]
-    assert "nobody ended after a few rounds of fold 1" in misleading.lines()[0]
+    assert "nobody ended after a few rounds or rows of fold 1" in misleading.lines()[0]
     assert told(*(whole(score, score) for score in scores)).lines() == []
 
 
