@@ -33,11 +33,11 @@ def few_of(train: Ints, target: NDArray[np.generic], classes: int) -> Ints | Non
     if share > LARGEST_SHARE:
         return None
     chosen = [group[_spaced(len(group), math.ceil(share * len(group)))] for group in groups]
-    found: Ints = train[np.sort(np.concatenate(chosen))]
-    return found
+    few: Ints = train[np.sort(np.concatenate(chosen))]
+    return few
 
 
 def _spaced(count: int, wanted: int) -> Ints:
     """So many of the numbers below ``count``, evenly apart."""
-    found: Ints = np.arange(wanted) * count // wanted
-    return found
+    places: Ints = np.arange(wanted) * count // wanted
+    return places
