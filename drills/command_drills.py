@@ -81,7 +81,7 @@ class Shell:
 
 
 def commands(stage: Stage, trials: int = 12, fit_s: float = 0.5) -> list[str]:
-    """Submit and follow, list, show, trials, logs, report, extend, stop, delete: as documented."""
+    """Submit, follow, list, show, trials, logs, report, extend, stop, delete: as documented."""
     shell = Shell(stage)
     spec = shell.write("walked", trials, fit_s)
     began = time.monotonic()
@@ -129,7 +129,6 @@ def _stopped_while_it_waits(stage: Stage, shell: Shell) -> str:
 def _read(shell: Shell, sweep: str, trials: int, shown: Mapping[str, Any]) -> None:
     """What has been found, by every command that tells of it."""
     rows = shell.json("trials", sweep)
-    rows = rows["trials"] if isinstance(rows, dict) else rows
     shell.check(len(rows) == trials, f"trials has {len(rows)} rows")
     one = shell.json("show", sweep, "--trial", "0")
     shell.check(bool(one.get("attempts")), "a trial has no attempts")

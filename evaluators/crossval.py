@@ -242,6 +242,7 @@ class Evaluator:
         """Rung 0 of what is not fitted in rounds: the model as it is there, if the trial ends.
 
         Whatever goes wrong with so few rows says nothing of all of them: then there is no rung 0.
+        Nobody waits there for others: it has yet to be seen whether its ranks can be believed.
         """
         split, data, race = run.splits[0], self.dataset, run.race
         if number or race is None or not run.few_rows:
@@ -255,7 +256,7 @@ class Evaluator:
                 return None
             try:
                 self._fit(model, self._rows(model, few), few)
-                ended = run.reach(0, self._at_rung(model, split, race))
+                ended = run.reach(0, self._at_rung(model, split, race), waits=False)
             except Exception:
                 return None
         return model if ended else None

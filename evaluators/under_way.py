@@ -83,10 +83,14 @@ class Run:
             parts.append(self.meter.resources)
         return replace(together(parts), wall_s=self.busy_s)
 
-    def reach(self, rung: int, score: float) -> bool:
-        """Note a rung's score; whether the trial is given up there."""
+    def reach(self, rung: int, score: float, *, waits: bool = True) -> bool:
+        """Note a rung's score; whether the trial is given up there.
+
+        ``waits``: whether a bar that only pauses ends it there.
+        """
         self.path[rung] = score
-        if self._bar is not None and self._bar.falls_short(rung, score):
+        bar = self._bar
+        if bar is not None and bar.falls_short(rung, score) and (waits or not bar.pauses):
             self.given_up = rung
         return self.given_up is not None
 
