@@ -116,16 +116,10 @@ class Evaluator:
             load_library(recipe)
 
     def evaluate(
-        self,
-        configuration: Configuration,
-        partition: int = 0,
-        folds: int | None = None,
-        *,
-        interval: bool = False,
-        memory_mb: float | None = None,
-        bar: Bar | None = None,
-        part: Sequence[int] = (),
-    ) -> Iterator[FoldResult | Outcome]:
+        self, configuration: Configuration, partition: int = 0, folds: int | None = None, *,
+        interval: bool = False, memory_mb: float | None = None, bar: Bar | None = None,
+        part: Sequence[int] = (), kept: Sequence[FoldResult] = (),
+    ) -> Iterator[FoldResult | Outcome]:  # fmt: skip
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
 
         ``folds``: only the first so many of the partition. The limit of seconds, meant for the
@@ -133,25 +127,29 @@ class Evaluator:
         more rows. ``interval``: the outcome carries one of the objective. ``memory_mb``: own
         memory it may take, in units of 2**20 bytes; None for no limit. ``bar``: what ends it before
         its last fold (see ``evaluators.race``). ``part``: these folds alone; the outcome has their
-        results and no score (see ``put_together``).
+        results and no score (see ``put_together``). ``kept``: folds that were done before, whose
+        seconds count and which meet the bar, as if they had been fitted now.
         """
         if self.spent:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
         splits = self.partitions[partition][:folds]
-        numbers = part or range(len(splits))
+        numbers, done = part or range(len(splits)), {result.fold: result for result in kept}
         race = self.assignment.race if partition == 0 and 0 in numbers else None
         run = Run(splits, self._limit(partition, len(numbers)), memory_mb, race, bar)
         self.kept.begin(self._share_mb if memory_mb is None else memory_mb)
         for number in numbers:
-            with run.clock():
-                result = self._guarded_fold(configuration, number, run)
-            if isinstance(result, Failure):
-                yield self._failed(run, result)
-                return
-            if run.given_up != 0:
-                yield result
+            if number in done:
+                self._take_over(run, done[number])
+            else:
+                with run.clock():
+                    result = self._guarded_fold(configuration, number, run)
+                if isinstance(result, Failure):
+                    yield self._failed(run, result)
+                    return
+                if run.given_up != 0:
+                    yield result
             if run.given_up is not None:
                 yield self._pruned(run)
                 return
@@ -172,16 +170,14 @@ class Evaluator:
         run = Run(self.partitions[partition][:folds], None, None, race)
         results = (result for done in parts for result in done.parts)
         for result in sorted(results, key=lambda each: each.fold):
-            self._add(run, result)
-        if race is not None:
-            run.path[0] = run.folds[0].early
+            self._take_over(run, result)
         run.said = dict.fromkeys(line for done in parts for line in done.warnings)
         run.busy_s = sum(done.resources.wall_s for done in parts)
         return self._concluded(run, configuration, interval)
 
     def _concluded(self, run: Run, configuration: Configuration, interval: bool) -> Outcome:
         """All folds are done: their scores, and what it took."""
-        run.measure(fresh=False)
+        run.measure()
         with run.clock(), run.meter, run.meter.phase("score"):
             try:
                 scored = self._scored(run)
@@ -196,6 +192,11 @@ class Evaluator:
         result = self._fold(configuration, number, run)
         self._add(run, result)
         return result
+
+    def _take_over(self, run: Run, result: FoldResult) -> None:
+        """One fold more, which was done elsewhere."""
+        run.take_over(result)
+        self._add(run, result)
 
     def _add(self, run: Run, result: FoldResult) -> None:
         """One fold more; those that are done are scored as a rung, unless they are all."""
@@ -240,7 +241,7 @@ class Evaluator:
     ) -> FoldResult | Failure:
         """One fold under the trial's limits; a failure still carries what it cost."""
         limit = run.limit_s
-        run.measure(fresh=not run.folds)
+        run.measure()
         try:
             result = guarded(
                 lambda: self._fold_and_rung(configuration, number, run),
@@ -339,12 +340,7 @@ class Evaluator:
 
     def _failed(self, run: Run, failure: Failure | None) -> Outcome:
         """What is known of a trial that did not finish, the failing fold's cost included."""
-        whole = [] if run.given_up == 0 else run.folds  # a few rounds are no fold's score
-        by_fold = {
-            metric.name: [fold.scores[metric.name] for fold in whole]
-            for metric in self.assignment.metrics
-        }
         return Outcome(
-            {}, by_fold, (), run.cost(), None, tuple(run.said)[:WARNINGS_KEPT], failure,
-            path=tuple(run.path), given_up=run.given_up,
+            {}, run.by_fold(self.assignment.metrics), (), run.cost(), None,
+            tuple(run.said)[:WARNINGS_KEPT], failure, path=tuple(run.path), given_up=run.given_up,
         )  # fmt: skip
