@@ -13,9 +13,11 @@ from evaluators.types import Configuration, Failure, Outcome
 from search.constraints import broken
 from search.entries import Entry
 from search.events import (
+    Cancel,
     Event,
     Instruction,
     Item,
+    NodesChanged,
     Pack,
     PackLost,
     PackReported,
@@ -144,6 +146,8 @@ class Finals:
                 out += self._reported(event)
             case PackLost() if event.pack in self.flights:
                 out += self._lost(event)
+            case NodesChanged():
+                out += self._moved()
         return out + self._advance(event.time)
 
     @property
@@ -265,6 +269,19 @@ class Finals:
             job.again()
             return []
         return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
+
+    def _moved(self) -> list[Instruction]:
+        """Other nodes than before: a job that waits for one that is gone waits for any other."""
+        room, out = self._queue.room, list[Instruction]()
+        for flight in self.flights.homeless(room.largest):
+            self.flights.land(flight.pack.number)
+            room.leave(flight.pack.memory_mb, died=True)
+            [carried] = flight.items
+            job = self.jobs[carried.trial]
+            if job.state == "running" and job.attempt == carried.attempt:
+                job.again()
+            out.append(Cancel(flight.pack.number))
+        return out
 
     def _grown(self, job: Job, flight: Flight) -> bool:
         """Give a job that ran out of memory the next class, with fewer neighbours, once."""
