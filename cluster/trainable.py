@@ -4,6 +4,7 @@ import os
 import pickle
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import cloudpickle
@@ -22,6 +23,10 @@ class Parcel:
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
+
+    def empty(self) -> None:
+        """It has arrived: Tune keeps every parcel until it ends, and folds may be in one."""
+        self.pack = replace(self.pack, items=())
 
     def __repr__(self) -> str:
         return f"pack-{self.pack.number}"
@@ -78,6 +83,7 @@ def make_trainable(run: str, workload: Any) -> type[tune.Trainable]:
             self._spent = False
             self._rest_s = 0.0
             self.take(config["parcel"])
+            self.config: dict[str, Any] = {}  # Tune sends it along with every report
             return True
 
         def take(self, parcel: Parcel) -> None:

@@ -80,6 +80,7 @@ class SweepCallback(tune.Callback):
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has its first pack."""
         self._flow.seated(trial.trial_id, trial.temporary_state.ray_actor)
+        trial.config["parcel"].empty()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any

@@ -72,8 +72,9 @@ def _results(
         yield evaluator.put_together(*asked, item.parts, interval=item.interval)
         return
     yield from evaluator.evaluate(
-        *asked, interval=item.interval, memory_mb=memory_mb, bar=item.bar, part=item.part
-    )
+        *asked, interval=item.interval, memory_mb=memory_mb, bar=item.bar, part=item.part,
+        kept=item.kept,
+    )  # fmt: skip
 
 
 def _scored(item: Item, result: FoldResult) -> FoldScored:

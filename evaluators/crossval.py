@@ -61,16 +61,10 @@ class Evaluator:
             load_library(recipe)
 
     def evaluate(
-        self,
-        configuration: Configuration,
-        partition: int = 0,
-        folds: int | None = None,
-        *,
-        interval: bool = False,
-        memory_mb: float | None = None,
-        bar: Bar | None = None,
-        part: Sequence[int] = (),
-    ) -> Iterator[FoldResult | Outcome]:
+        self, configuration: Configuration, partition: int = 0, folds: int | None = None, *,
+        interval: bool = False, memory_mb: float | None = None, bar: Bar | None = None,
+        part: Sequence[int] = (), kept: Sequence[FoldResult] = (),
+    ) -> Iterator[FoldResult | Outcome]:  # fmt: skip
         """Each fold as it ends, then one Outcome; nothing a model does escapes as an exception.
 
         ``folds``: only the first so many of the partition. The limit of seconds, meant for the
@@ -78,25 +72,29 @@ class Evaluator:
         more rows. ``interval``: the outcome carries one of the objective. ``memory_mb``: own
         memory it may take, in units of 2**20 bytes; None for no limit. ``bar``: what ends it before
         its last fold (see ``evaluators.race``). ``part``: these folds alone; the outcome has their
-        results and no score (see ``put_together``).
+        results and no score (see ``put_together``). ``kept``: folds that were done before, whose
+        seconds count and which meet the bar, as if they had been fitted now.
         """
         if self.spent:
             raise RuntimeError(
                 "this process is spent: a fit that passed its limit still runs in it"
             )
         splits = self.partitions[partition][:folds]
-        numbers = part or range(len(splits))
+        numbers, done = part or range(len(splits)), {result.fold: result for result in kept}
         race = self.assignment.race if partition == 0 and 0 in numbers else None
         run = Run(splits, self._limit(partition, len(numbers)), memory_mb, race, bar)
         self.kept.begin(self._share_mb if memory_mb is None else memory_mb)
         for number in numbers:
-            with run.clock():
-                result = self._guarded_fold(configuration, number, run)
-            if isinstance(result, Failure):
-                yield self._failed(run, result)
-                return
-            if run.given_up != 0:
-                yield result
+            if number in done:
+                self._take_over(run, done[number])
+            else:
+                with run.clock():
+                    result = self._guarded_fold(configuration, number, run)
+                if isinstance(result, Failure):
+                    yield self._failed(run, result)
+                    return
+                if run.given_up != 0:
+                    yield result
             if run.given_up is not None:
                 yield self._pruned(run)
                 return
@@ -117,16 +115,14 @@ class Evaluator:
         run = Run(self.partitions[partition][:folds], None, None, race)
         results = (result for done in parts for result in done.parts)
         for result in sorted(results, key=lambda each: each.fold):
-            self._add(run, result)
-        if race is not None:
-            run.path[0] = run.folds[0].early
+            self._take_over(run, result)
         run.said = dict.fromkeys(line for done in parts for line in done.warnings)
         run.busy_s = sum(done.resources.wall_s for done in parts)
         return self._concluded(run, configuration, interval)
 
     def _concluded(self, run: Run, configuration: Configuration, interval: bool) -> Outcome:
         """All folds are done: their scores, and what it took."""
-        run.measure(fresh=False)
+        run.measure()
         with run.clock(), run.meter, run.meter.phase("score"):
             try:
                 scored = self._scored(run)
@@ -141,6 +137,11 @@ class Evaluator:
         result = self._fold(configuration, number, run)
         self._add(run, result)
         return result
+
+    def _take_over(self, run: Run, result: FoldResult) -> None:
+        """One fold more, which was done elsewhere."""
+        run.take_over(result)
+        self._add(run, result)
 
     def _add(self, run: Run, result: FoldResult) -> None:
         """One fold more; those that are done are scored as a rung, unless they are all."""
@@ -177,7 +178,7 @@ class Evaluator:
     ) -> FoldResult | Failure:
         """One fold under the trial's limits; a failure still carries what it cost."""
         limit = run.limit_s
-        run.measure(fresh=not run.folds)
+        run.measure()
         try:
             result = guarded(
                 lambda: self._fold_and_rung(configuration, number, run),
@@ -199,7 +200,7 @@ class Evaluator:
                 model = self._built(configuration, split.train, split)
                 train_values = self._rows(model, split.train)
                 self._watch(model, number, run)
-            if ended := self._after_few_rows(configuration, number, run):
+            if ended := self._after_few_rows(model, configuration, number, run):
                 model = ended
             else:
                 with meter.phase("fit"):
@@ -237,7 +238,7 @@ class Evaluator:
         model.fit(values, data.target[index], sample_weight=weight)
 
     def _after_few_rows(
-        self, configuration: Configuration, number: int, run: Run
+        self, whole: FoldModel | NumberModel, configuration: Configuration, number: int, run: Run
     ) -> FoldModel | NumberModel | None:
         """Rung 0 of what is not fitted in rounds: the model as it is there, if the trial ends.
 
@@ -245,15 +246,13 @@ class Evaluator:
         Nobody waits there for others: it has yet to be seen whether its ranks can be believed.
         """
         split, data, race = run.splits[0], self.dataset, run.race
-        if number or race is None or not run.few_rows:
+        if number or race is None or not run.few_rows or hasattr(whole.model, "stop_after"):
             return None
         few = few_of(split.train, data.target, len(data.classes))
         if few is None:
             return None
         with run.meter.phase("fit"):
             model = self._built(configuration, few, split)
-            if hasattr(model.model, "stop_after"):
-                return None
             try:
                 self._fit(model, self._rows(model, few), few)
                 ended = run.reach(0, self._at_rung(model, split, race), waits=False)
@@ -324,12 +323,7 @@ class Evaluator:
 
     def _failed(self, run: Run, failure: Failure | None) -> Outcome:
         """What is known of a trial that did not finish, the failing fold's cost included."""
-        whole = [] if run.given_up == 0 else run.folds  # a few rounds are no fold's score
-        by_fold = {
-            metric.name: [fold.scores[metric.name] for fold in whole]
-            for metric in self.assignment.metrics
-        }
         return Outcome(
-            {}, by_fold, (), run.cost(), None, tuple(run.said)[:WARNINGS_KEPT], failure,
-            path=tuple(run.path), given_up=run.given_up,
+            {}, run.by_fold(self.assignment.metrics), (), run.cost(), None,
+            tuple(run.said)[:WARNINGS_KEPT], failure, path=tuple(run.path), given_up=run.given_up,
         )  # fmt: skip

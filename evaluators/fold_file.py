@@ -13,7 +13,8 @@ from evaluators.types import FoldResult, Resources
 def packed(result: FoldResult) -> bytes:
     """As an ``.npz`` file of the outputs, half as large where they were single numbers anyway."""
     output = result.output
-    single = output.astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = output.astype(np.float32)
     if np.array_equal(single, output):
         output = single
     told = {

@@ -41,7 +41,7 @@ class Run:
         self.said: dict[str, None] = {}
         self.busy_s = 0.0
         self.meter = Profiler()
-        self._told = False
+        self._measured = self._told = False
         self.race = race
         self.path: list[float] = [math.nan] * len(splits) if race is not None else []
         self.given_up: int | None = None
@@ -66,15 +66,30 @@ class Run:
         """What rung 0 scored; NaN where it was not reached."""
         return self.path[0] if self.path else math.nan
 
-    def measure(self, *, fresh: bool) -> None:
-        """Something new is measured: a fold, or what comes after the last one."""
-        self.meter, self._told = Profiler(fresh=fresh), False
+    def measure(self) -> None:
+        """Something new is measured: a fold, or what comes after the last one.
+
+        What other work has left in memory is handed back before the first.
+        """
+        self.meter, self._told = Profiler(fresh=not self._measured), False
+        self._measured = True
+
+    def take_over(self, fold: FoldResult) -> None:
+        """A fold that was done elsewhere: its seconds, and what its few rounds scored."""
+        self.busy_s += fold.resources.wall_s
+        if self.race is not None and not math.isnan(fold.early):
+            self.reach(0, fold.early)
 
     def add(self, fold: FoldResult) -> int:
         """One fold more, which tells what it took: how many there are."""
         self.folds.append(fold)
         self._told = True
         return len(self.folds)
+
+    def by_fold(self, metrics: Sequence[Metric]) -> dict[str, list[float]]:
+        """Scores by metric of the folds that are done; a few rounds are no fold's score."""
+        whole = [] if self.given_up == 0 else self.folds
+        return {each.name: [fold.scores[each.name] for fold in whole] for each in metrics}
 
     def cost(self) -> Resources:
         """What the trial took so far: the folds that are done, and what is under way or failed."""

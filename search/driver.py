@@ -66,7 +66,10 @@ class Driver:
         self._oof_full = False
         self._unshared = False
         self._folds = FoldFiles(self._oof_folder)
-        sweep.queue.keep(self._folds.read())
+        for trial in sweep.queue.parts.keep(
+            self._folds.read()
+        ):  # its driver was killed as it ended
+            self._folds.drop(trial)
 
     @property
     def finished(self) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 #: asked     a configuration was chosen               body: model, params, origin
-#: started   a worker began an attempt                body: worker, queue_s, memory_mb
+#: started   a worker began an attempt                body: worker, queue_s, memory_mb, kept (folds
+#:           that are done)
 #: fold      a fold was scored                        body: scores, resources
 #: paused    a trial of the opening was looked at and waits       body: path, resources, queue_s,
 #:           start_s, overhead_s, worker
@@ -13,7 +14,7 @@ from typing import Any, Literal
 #:           alone, memory_mb
 #: ended     the trial reached its end                body: state, cause, reason, traceback, scores,
 #:           folds, confusion, kind, threshold, tuned_confusion, resources, queue_s, start_s,
-#:           overhead_s, worker, oof
+#:           overhead_s, worker, oof, parts (worker, beginning and end, where several shared it)
 #: baseline  the prior's score under the same folds   body: kind, scores
 #: warning   something the user should know           body: code, message, figure
 #: state     the sweep changed state                  body: state, reason, summary (on the last one)

@@ -28,9 +28,8 @@ class Item:
     ``partition`` is 0 for the folds searched on; of a partition, the first ``folds`` or all.
     ``interval``: whether the outcome is to carry one. ``bar``: what ends it before its last fold.
     ``part``: these of its folds alone, whose results are wanted; ``parts``: what was found so, of
-    all its folds, and is to be put together. ``further``: another pack had a part of it before,
-    under this attempt; ``kept``: folds of the attempt before, which are not fitted again.
-    ``each``: every fold that took long is wanted as soon as it is done.
+    all its folds, and is to be put together. ``kept``: folds that are done, which are not fitted
+    again. ``each``: every fold that took long is wanted as soon as it is done.
     """
 
     trial: int
@@ -42,8 +41,7 @@ class Item:
     bar: Bar | None = None
     part: tuple[int, ...] = ()
     parts: tuple[Outcome, ...] = field(default=(), repr=False)
-    further: bool = False
-    kept: tuple[int, ...] = ()
+    kept: tuple[FoldResult, ...] = field(default=(), repr=False)
     each: bool = False
 
 

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from typing import Any
 
 from evaluators.types import Configuration, Failure, Outcome
-from search.choice import Choice, choose
 from search.constraints import broken
 from search.entries import Entry
 from search.events import (
-    Dispatch,
+    Cancel,
     Event,
     Instruction,
     Item,
+    NodesChanged,
     Pack,
     PackLost,
     PackReported,
@@ -33,13 +33,13 @@ from search.finals_plan import (
     Job,
     Plan,
     competing,
-    judgeable,
+    winner_of,
 )
-from search.flights import Flight
+from search.flights import Flight, Flights
 from search.losses import judged
 from search.policy import FALSE_STARTS_ALLOWED, FinalRules, Policy
 from search.queue import Queue
-from search.shares import Shares, ended
+from search.shares import Shares, before, ended
 from search.trials import Trials
 
 
@@ -64,7 +64,7 @@ class Finals:
         self.jobs: list[Job] = []
         self.winner: int | None = None
         self.over = False
-        self.flights: dict[int, Flight] = {}
+        self.flights = Flights()
         self._queue = queue
         self._false_starts = 0
         if len(self.candidates) > 1:
@@ -139,53 +139,72 @@ class Finals:
         out: list[Instruction] = []
         match event:
             case SlotFreed():
-                out += self._dispatch(event.time)
+                out += self.dispatch(event.time)
             case PackStarted() if event.pack in self.flights:
                 self._started(event)
             case PackReported() if event.pack in self.flights:
                 out += self._reported(event)
             case PackLost() if event.pack in self.flights:
                 out += self._lost(event)
+            case NodesChanged():
+                out += self._moved()
         return out + self._advance(event.time)
 
-    def _dispatch(self, now: float) -> list[Instruction]:
-        """The next job, or share of one, as a pack of its own."""
-        place = next((n for n, job in enumerate(self.jobs) if job.ready), None)
+    @property
+    def begun(self) -> bool:
+        """Whether workers have a part of a job, and something is to be handed out."""
+        return any(job.shared for job in self.jobs)
+
+    def dispatch(self, now: float, *, begun: bool = False) -> list[Instruction]:
+        """The next job, or share of one, as a pack of its own; ``begun``: of those alone."""
+        ready = (n for n, job in enumerate(self.jobs) if (job.shared if begun else job.ready))
+        place = next(ready, None)
         if place is None:
             return []
-        job = self.jobs[place]
-        candidate, queue = self.candidates[job.candidate], self._queue
-        more = 1.0 if job.partition == SEARCH else self._rules.more_rows
+        job, queue = self.jobs[place], self._queue
+        candidate, (folds, more) = self.candidates[job.candidate], self._size(job)
         size = queue.room.take(queue.needs(candidate.model, job.memory_mb, more))
         if size is None:
             return []
-        configuration = Configuration(candidate.model, candidate.params)
-        item = Item(
-            place, job.attempt, configuration, job.partition, job.folds,
-            interval=job.partition == ESTIMATE, each=self.policy.keeps_folds,
-        )  # fmt: skip
         if job.state == "waiting":
-            job.state, job.shares = "running", self._shares(job)
+            job.shares = self._shares(job)
+            job.state = "running"
+        runs = sum(not each.done for each in self.jobs)
+        item = Item(
+            place, job.attempt, Configuration(candidate.model, candidate.params), job.partition,
+            job.folds, interval=job.partition == ESTIMATE,
+            kept=() if job.shares else tuple(job.kept.values()),
+            each=self.policy.holds(runs * folds, more),
+        )  # fmt: skip
         pack = Pack(queue.packs, (job.shares.next(item) if job.shares else item,), memory_mb=size)
         queue.packs += 1
-        self.flights[pack.number] = Flight(pack, now)
-        return [Dispatch(pack)]
+        return [self.flights.depart(pack, now)]
+
+    def _size(self, job: Job) -> tuple[int, float]:
+        """Folds of a job, and how many times the rows of one that is searched on each has."""
+        rules, fresh = self._rules, job.partition != SEARCH
+        folds = job.folds or rules.folds * (1 if fresh else rules.repeats)
+        return folds, rules.more_rows if fresh else 1.0
+
+    def _limit_s(self, job: Job) -> float | None:
+        """Seconds that a job may take."""
+        fresh = job.partition != SEARCH
+        return self._rules.limit_s(self.policy.trial_timeout_s, fresh, job.folds)
 
     def _shares(self, job: Job) -> Shares | None:
         """A job's folds, where several workers are to have some of them; not after it failed."""
-        rules, candidate = self._rules, self.candidates[job.candidate]
-        fresh = job.partition != SEARCH
-        folds = job.folds or rules.folds * (1 if fresh else rules.repeats)
-        if job.kept:
-            return Shares.rest(folds, job.kept)
-        more = rules.more_rows if fresh else 1.0
-        if job.deaths or job.memory_mb or self.policy.lanes(folds, more) < 2:
+        rules, candidate, policy = self._rules, self.candidates[job.candidate], self.policy
+        folds, more = self._size(job)
+        shared = sum(each.shares is not None for each in self.jobs)
+        held = policy.holds(folds * (1 + shared), more)
+        if job.deaths or job.memory_mb or policy.lanes(folds, more) < 2 or not held:
             return None
         trial_s = candidate.wall_s
         if math.isnan(trial_s):
             trial_s = self._queue.trial_s(candidate.model) or 0.0
-        fold_s = trial_s * (rules.dearer if fresh else 1.0) / (rules.folds * rules.repeats)
-        return Shares.of(folds, fold_s, self.policy.pack_s)
+        dearer = rules.dearer if job.partition != SEARCH else 1.0
+        fold_s = trial_s * dearer / (rules.folds * rules.repeats)
+        return Shares.of(folds, fold_s, policy.pack_s, job.kept)
 
     # -- what happened ------------------------------------------------------------------------
 
@@ -203,16 +222,18 @@ class Finals:
             self.jobs[scored.trial].heard(scored)
         out: list[Instruction] = []
         for item in event.report.ended:
-            job, failure = self.jobs[item.trial], item.outcome.failure
-            short = failure is not None and failure.cause == "out_of_memory"
+            job, outcome = self.jobs[item.trial], item.outcome
             if job.state != "running" or item.attempt != job.attempt:
                 continue
-            if item.outcome.parts and job.shares is not None:
-                job.shares.hand_in(flight, item.outcome, event)
-            elif not (short and self._grown(job, flight)):  # else it waits again, below
-                out.append(self._ended(job, flight, item.outcome, event))
+            ended = job.hand_in(flight, outcome, event, self._limit_s(job))
+            if ended is None:
+                continue
+            outcome = ended
+            short = outcome.failure is not None and outcome.failure.cause == "out_of_memory"
+            if not (short and self._grown(job, flight)):  # else it waits again, below
+                out.append(self._ended(job, flight, outcome, event))
         if event.report.last:
-            del self.flights[event.pack]
+            self.flights.land(event.pack)
             self._queue.room.leave(flight.pack.memory_mb, died=event.report.spent)
             [carried] = flight.items
             job = self.jobs[carried.trial]
@@ -223,7 +244,8 @@ class Finals:
 
     def _lost(self, event: PackLost) -> list[Instruction]:
         """A worker died: the job runs again, or has failed."""
-        flight = self.flights.pop(event.pack)
+        flight = self.flights[event.pack]
+        self.flights.land(event.pack)
         self._queue.room.leave(flight.pack.memory_mb, died=True)
         [carried] = flight.items
         job = self.jobs[carried.trial]
@@ -238,17 +260,28 @@ class Finals:
             failure: Failure | None = Failure("worker_lost", event.detail)
         else:
             job.deaths += event.loss != "preempted"
-            elapsed = event.time - flight.started_at
-            limit = self._rules.limit_s(
-                self.policy.trial_timeout_s, job.partition != SEARCH, job.folds
-            )
-            failure = judged(event, deaths=job.deaths, elapsed_s=elapsed, limit_s=limit)
+            held_s = before(job.shares, carried).wall_s + event.time - flight.started_at
+            limit = self._limit_s(job)
+            failure = judged(event, deaths=job.deaths, elapsed_s=held_s, limit_s=limit)
         if failure is None:
             if event.loss == "memory":
                 self._grown(job, flight)
             job.again()
             return []
         return [self._failed(job, failure, {"worker": flight.worker}, event.time)]
+
+    def _moved(self) -> list[Instruction]:
+        """Other nodes than before: a job that waits for one that is gone waits for any other."""
+        room, out = self._queue.room, list[Instruction]()
+        for flight in self.flights.homeless(room.largest):
+            self.flights.land(flight.pack.number)
+            room.leave(flight.pack.memory_mb, died=True)
+            [carried] = flight.items
+            job = self.jobs[carried.trial]
+            if job.state == "running" and job.attempt == carried.attempt:
+                job.again()
+            out.append(Cancel(flight.pack.number))
+        return out
 
     def _grown(self, job: Job, flight: Flight) -> bool:
         """Give a job that ran out of memory the next class, with fewer neighbours, once."""
@@ -264,7 +297,7 @@ class Finals:
         if outcome.failure is not None:
             return self._failed(job, outcome.failure, body, event.time)
         objective = self.policy.objective
-        job.state = "completed"
+        job.over("completed")
         job.score = outcome.scores[objective]
         job.by_fold = tuple(outcome.folds[objective])
         job.cpu_s = outcome.resources.cpu_s
@@ -276,7 +309,7 @@ class Finals:
         return self._record(job, body, event.time, outcome.oof)
 
     def _failed(self, job: Job, failure: Failure, body: dict[str, Any], now: float) -> Record:
-        job.state = "failed"
+        job.over("failed")
         body |= self._named(job) | {"state": "failed"} | asdict(failure)
         return self._record(job, body, now, None)
 
@@ -301,7 +334,7 @@ class Finals:
         if self.over or not all(job.done for job in self.jobs):
             return []
         if self.winner is None:
-            choice = self._choice()
+            choice = winner_of(self.policy, self.candidates, self.jobs)
             self._estimate(choice.candidate)
             return [Record(Entry("winner", now, asdict(choice)))]
         self.over = True
@@ -311,19 +344,3 @@ class Finals:
         """The winner is known: its estimate is the last job."""
         self.winner = winner
         self.jobs.append(Job(winner, ESTIMATE, self.plan.repeats * self._rules.folds))
-
-    def _choice(self) -> Choice:
-        """Among the finalists that could be scored."""
-        rules = self._rules
-        if len(self.candidates) == 1:
-            return Choice(0, f"{self.candidates[0].name} has the best selection score")
-        scored = judgeable(self.candidates, self.jobs, on_more_rows=rules.on_more_rows)
-        if not scored:
-            why = "no finalist could be scored on fresh folds"
-            if rules.on_more_rows and any(job.infeasible for job in self.jobs):
-                why = "on all rows no finalist keeps to search.constraints"
-            return Choice(0, f"{why}: the best of the search")
-        return choose(
-            scored, self.policy.direction, rules.test_share,
-            by_cost=not self.policy.deterministic, fresh_only=rules.on_more_rows,
-        )  # fmt: skip

@@ -1,14 +1,16 @@
 """How much is done after the search: who competes, on how many fresh folds, in what time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
-from evaluators.types import FoldResult
+from evaluators.types import FoldResult, Outcome
 from search.bodies import number
-from search.choice import Judged
-from search.events import FoldScored
+from search.choice import Choice, Judged, choose
+from search.events import FoldScored, PackReported
+from search.flights import Flight
 from search.policy import FINALS_SHARE, Policy
 from search.shares import Shares
 from search.trials import Trial, Trials
@@ -71,21 +73,26 @@ def plan_on_more_rows(units: int) -> Plan:
 
 
 def within(
-    plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: float, lanes: int = 1
-) -> Plan:
+    plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: float, folds: int = 1,
+    rounds_of: Callable[[int], int] = lambda folds: folds,
+) -> Plan:  # fmt: skip
     """The plan cut down until it should end in so many seconds; never below one estimate.
 
-    ``walls``: wall seconds of the finalists on one fresh deal of all folds, the best first;
-    ``deals``: what the partition searched on takes, in fresh deals; ``lanes``: workers that share
-    the folds of one deal.
+    ``walls``: wall seconds of the finalists on one fresh deal of all ``folds``, the best first;
+    ``deals``: what the partition searched on takes, in fresh deals; ``rounds_of``: of so many folds
+    of a configuration, those that one worker does, where workers share them.
     """
 
     def takes(plan: Plan) -> float:
         default = [walls[0], walls[0] * deals] if plan.default else []
         jobs = [*walls[: plan.finalists], *default]
-        choosing = max(max(jobs) / lanes, sum(jobs) / slots) if len(jobs) > 1 else 0.0
-        estimating = 1 if lanes == 1 else min(slots, plan.repeats * lanes)
-        return choosing + plan.repeats * walls[0] / estimating
+        longest = max(jobs) * rounds_of(folds) / folds
+        # workers come free at a time, but for the last piece that each has
+        last = longest / rounds_of(folds) if rounds_of(folds) < folds else 0.0
+        choosing = max(longest, sum(jobs) / slots + last * (1 - 1 / slots))
+        every = plan.repeats * folds
+        estimating = plan.repeats * walls[0] * rounds_of(every) / every
+        return estimating + (choosing if len(jobs) > 1 else 0.0)
 
     while takes(plan) > seconds:
         if plan.repeats > 1:
@@ -141,8 +148,9 @@ def competing(policy: Policy, trials: Trials, left_s: float | None) -> tuple[Pla
     plan = plan_on_more_rows(units) if rules.on_more_rows else plan_of(units, rules.repeats)
     if left_s is not None:
         walls = [trial.wall_s * rules.dearer / rules.repeats for trial in ranked]
-        deals, lanes = rules.repeats / rules.dearer, policy.lanes(rules.folds, rules.more_rows)
-        plan = within(plan, left_s, walls, policy.slots, deals, lanes)
+        deals = rules.repeats / rules.dearer
+        rounds = partial(policy.rounds, more_rows=rules.more_rows)
+        plan = within(plan, left_s, walls, policy.slots, deals, rules.folds, rounds)
     chosen = [Candidate.of(trial) for trial in ranked[: plan.finalists]]
     default = Candidate(None, chosen[0].model, {})
     if plan.default and all(each.params or each.model != default.model for each in chosen):
@@ -175,15 +183,28 @@ class Job:
 
     def heard(self, scored: FoldScored) -> None:
         """A fold is done: it is kept for the case that the job has to go on elsewhere."""
-        if scored.result is not None and scored.attempt == self.attempt:
+        if scored.result is not None and scored.attempt == self.attempt and not self.done:
             self.kept[scored.fold] = scored.result
 
     def again(self) -> None:
         """It waits, under a new attempt, with the folds it has."""
-        if self.shares is not None:
-            self.kept.update(self.shares.kept)
         self.state, self.shares = "waiting", None
         self.attempt += 1
+
+    def hand_in(
+        self, flight: Flight, outcome: Outcome, event: PackReported, limit_s: float | None
+    ) -> Outcome | None:
+        """What it comes to by an outcome; None where that is a part of it, and is kept."""
+        if self.shares is None or not outcome.parts:
+            return outcome
+        # in place of what was told fold by fold
+        self.kept.update((result.fold, result) for result in outcome.parts)
+        return self.shares.hand_in(flight, outcome, event, limit_s)
+
+    def over(self, state: Literal["completed", "failed"]) -> None:
+        """It has its verdict: what was found on the way is let go."""
+        self.state, self.shares = state, None
+        self.kept.clear()
 
     def took(self, body: Mapping[str, Any], objective: str) -> None:
         """Take over the verdict that a "rescored" entry tells."""
@@ -197,8 +218,12 @@ class Job:
     @property
     def ready(self) -> bool:
         """Whether there is something of it to hand out."""
-        shared = self.shares is not None and self.shares.ready
-        return self.state == "waiting" or (self.state == "running" and shared)
+        return self.state == "waiting" or self.shared
+
+    @property
+    def shared(self) -> bool:
+        """Whether there is, and workers have some of it already."""
+        return self.state == "running" and self.shares is not None and self.shares.ready
 
     @property
     def done(self) -> bool:
@@ -229,3 +254,21 @@ def judgeable(
         name, by_fold = candidate.name, fresh.by_fold
         found.append(Judged(place, name, score, fresh.score, folds, by_fold, fresh.cpu_s))
     return found
+
+
+def winner_of(policy: Policy, candidates: Sequence[Candidate], jobs: Sequence[Job]) -> Choice:
+    """The winner, among the finalists that could be scored."""
+    rules = policy.finals
+    assert rules is not None, "a sweep with finalists has rules for them"
+    if len(candidates) == 1:
+        return Choice(0, f"{candidates[0].name} has the best selection score")
+    scored = judgeable(candidates, jobs, on_more_rows=rules.on_more_rows)
+    if not scored:
+        why = "no finalist could be scored on fresh folds"
+        if rules.on_more_rows and any(job.infeasible for job in jobs):
+            why = "on all rows no finalist keeps to search.constraints"
+        return Choice(0, f"{why}: the best of the search")
+    return choose(
+        scored, policy.direction, rules.test_share,
+        by_cost=not policy.deterministic, fresh_only=rules.on_more_rows,
+    )  # fmt: skip

@@ -1,12 +1,25 @@
 """Packs under way, and what a report about one becomes in the record."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from evaluators.types import Failure, Outcome, Resources
 from search.entries import Entry
-from search.events import FoldScored, Item, ItemEnded, Pack, PackReported, PackStarted, Report
+from search.events import (
+    Dispatch,
+    FoldScored,
+    Item,
+    ItemEnded,
+    Pack,
+    PackReported,
+    PackStarted,
+    Report,
+)
 from search.trials import Trial, Trials
+
+#: The numbers of a trial's folds that are done.
+Kept = Callable[[int], Iterable[int]]
 
 
 @dataclass(slots=True)
@@ -32,8 +45,13 @@ class Flight:
             item.trial == trial and item.bar is not None and item.bar.pauses for item in self.items
         )
 
-    def began(self, event: PackStarted) -> list[Entry]:
-        """Its worker began, after it had waited for it; of shares the first is told."""
+    def began(self, event: PackStarted, trials: Trials, kept: Kept) -> list[Entry]:
+        """Its worker began, after it had waited for it.
+
+        Told of what is under way by that. Of one that several workers share the first is told,
+        whichever that is; and a share may begin after its trial has ended, or was lost elsewhere.
+        ``kept``: the folds that a trial begins with.
+        """
         self.started_at, self.worker = event.time, event.worker
         body = {
             "worker": event.worker,
@@ -42,8 +60,9 @@ class Flight:
         }
         found = []
         for item in self.items:
-            if not item.further:
-                told = body | ({"kept": list(item.kept)} if item.kept else {})
+            if trials.begin(item.trial, item.attempt):
+                had = sorted(kept(item.trial))
+                told = body | ({"kept": had} if had else {})
                 found.append(Entry("started", event.time, told, item.trial, item.attempt))
         return found
 
@@ -78,10 +97,11 @@ class Flights(dict[int, Flight]):
         super().__init__()
         self.on_board = 0
 
-    def depart(self, flight: Flight) -> None:
+    def depart(self, pack: Pack, now: float) -> Dispatch:
         """One more is under way."""
-        self[flight.pack.number] = flight
-        self.on_board += len(flight.items)
+        self[pack.number] = Flight(pack, now)
+        self.on_board += len(pack.items)
+        return Dispatch(pack)
 
     def land(self, pack: int) -> Flight | None:
         """It is under way no more; None where it was not."""
@@ -156,11 +176,15 @@ def paused_end(trial: Trial) -> dict[str, Any]:
     return {"path": list(trial.path), "resources": asdict(trial.costs(Resources()))}
 
 
-def lost_body(flight: Flight, trial: Trial, elapsed_s: float, reached_mb: float) -> dict[str, Any]:
-    """The same for a trial that went down with its worker: time, and memory where it was seen."""
-    before_s = 0.0 if trial.spent is None else trial.spent.wall_s
+def lost_body(
+    flight: Flight, before: Resources, elapsed_s: float, reached_mb: float
+) -> dict[str, Any]:
+    """The same for a trial that went down with its worker: time, and memory where it was seen.
+
+    ``before``: what it took elsewhere.
+    """
     return {
-        "resources": {"wall_s": elapsed_s + before_s, "peak_mb": reached_mb},
+        "resources": {"wall_s": elapsed_s + before.wall_s, "peak_mb": reached_mb},
         "queue_s": flight.waited_s(),
         "start_s": flight.bear_start(),
         "worker": flight.worker,

@@ -15,8 +15,8 @@ FALSE_STARTS_ALLOWED = 5
 #: Finalists and estimate take at most this part of the search's fold fits, and of its timeout.
 FINALS_SHARE = 0.15
 
-#: Outputs of a configuration up to which workers share its folds, and of all that run up to which
-#: folds that are done outlive their worker: the driver holds them, eight bytes each.
+#: Outputs up to which workers share the folds of configurations, and up to which folds of all that
+#: run outlive their worker: the driver holds them, eight bytes each.
 MOST_OUTPUTS = 10_000_000
 
 #: Seconds that a sweep waits for a node, where none is left that has room for a trial.
@@ -129,16 +129,18 @@ class Policy:
     folds: int = 1
     fold_outputs: float | None = None
 
-    def lanes(self, folds: int, more_rows: float = 1.0) -> int:
-        """Workers that share so many folds; ``more_rows``: times those of the search."""
+    def holds(self, folds: int, more_rows: float = 1.0) -> bool:
+        """Whether the driver can hold outputs of so many folds, of so many times the rows."""
         outputs = math.inf if self.fold_outputs is None else self.fold_outputs * more_rows
-        return min(self.slots, folds) if folds * outputs <= MOST_OUTPUTS else 1
+        return folds * outputs <= MOST_OUTPUTS
 
-    @property
-    def keeps_folds(self) -> bool:
-        """Whether folds of trials under way are kept, for the case that their worker is lost."""
-        outputs = math.inf if self.fold_outputs is None else self.fold_outputs
-        return self.slots * self.folds * outputs <= MOST_OUTPUTS
+    def lanes(self, folds: int, more_rows: float = 1.0) -> int:
+        """Workers that share so many folds."""
+        return min(self.slots, folds) if self.holds(folds, more_rows) else 1
+
+    def rounds(self, folds: int, more_rows: float = 1.0) -> int:
+        """Folds that one of these workers does, one after the other, of so many."""
+        return math.ceil(folds / self.lanes(folds, more_rows))
 
     def room(self) -> Room:
         """The workers that may be, none of them started."""
@@ -160,7 +162,7 @@ class Policy:
         if self.timeout_s is None or rules is None:
             return self.timeout_s
         estimate_s = winner_s * max(1.0, rules.dearer / rules.repeats)
-        estimate_s /= self.lanes(rules.folds, rules.more_rows)
+        estimate_s *= self.rounds(rules.folds, rules.more_rows) / rules.folds
         needed = 1.5 * estimate_s + RESTART_S
         if rules.on_more_rows:
             needed = min(needed, self.timeout_s / 2)

@@ -5,18 +5,18 @@ else small trials would keep a large one waiting for ever.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
 from evaluators.race import Bar
-from evaluators.types import FoldResult
 from search.bodies import resources_of
 from search.entries import Entry
-from search.events import FoldScored, Item, Pack, Record
+from search.events import Item, Pack, Record
 from search.known import Known, ended_at_once
 from search.learning import Learning
 from search.opening import LOOK, Opening
+from search.parts import Parts
 from search.policy import Policy
 from search.shares import Shares
 from search.trials import Trial, Trials
@@ -36,6 +36,7 @@ class Queue:
         room: which workers there are.
         opening: trials that wait to be compared, and who of them goes on next.
         policy: what it hands out by; its budget may be set anew.
+        parts: folds of trials under way.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Queue:
         self.room = policy.room()
         self.packs = 0
         self.policy = policy
+        self.parts = Parts(trials)
         self._trials = trials
         self._learning = learning
         waiting = [trial for trial in trials if trial.state == "waiting"]
@@ -58,40 +60,10 @@ class Queue:
                 self.opening.looked_at(trial)
         self.opening.went_on(sum(_went_on(trial) for trial in trials))
         self._passed = 0
-        self._shared: dict[int, Shares] = {}
-        self._kept: dict[int, dict[int, FoldResult]] = {}
-
-    def shares(self, trial: Trial) -> Shares | None:
-        """Its folds under its present attempt, where several workers have some of them."""
-        return self._shared.get(trial.number)
-
-    def heard(self, scored: FoldScored) -> bool:
-        """A fold is done: whether it counts, not being of an older attempt.
-
-        It is kept for the case that its trial has to go on elsewhere.
-        """
-        trial = self._trials[scored.trial]
-        counts = trial.live and trial.attempt == scored.attempt
-        if counts and scored.result is not None:
-            self._kept.setdefault(trial.number, {})[scored.fold] = scored.result
-        return counts
-
-    def keep(self, folds: Mapping[int, Mapping[int, FoldResult]]) -> None:
-        """Folds that an earlier driver has kept, by trial; of those that have ended none."""
-        for number, results in folds.items():
-            if number < len(self._trials) and self._trials[number].live:
-                self._kept[number] = dict(results)
-
-    def over(self, trial: Trial) -> None:
-        """It has ended: nothing of it is handed out any more."""
-        self._shared.pop(trial.number, None)
-        self._kept.pop(trial.number, None)
 
     def put_back(self, trial: Trial) -> None:
         """A trial that was under way waits again, ahead of new ones, with the folds it has."""
-        shares = self._shared.pop(trial.number, None)
-        if shares is not None and shares.found:
-            self._kept.setdefault(trial.number, {}).update(shares.kept)
+        self.parts.put_back(trial)
         self._waiting.appendleft(trial.number)
 
     def looked_at(self, trial: Trial) -> None:
@@ -102,9 +74,16 @@ class Queue:
     def clear(self) -> None:
         """Nobody waits any more."""
         self._waiting.clear()
-        self._shared.clear()
-        self._kept.clear()
+        self.parts.clear()
         self.opening.waiting.clear()
+
+    def grow(self, trial: Trial, had_mb: float) -> bool:
+        """Give a trial that ran out of memory the next class, with fewer neighbours, once."""
+        larger = self.room.next_class(had_mb)
+        if trial.memory_mb or larger is None:
+            return False
+        trial.memory_mb, trial.alone = larger, True
+        return True
 
     def needs(self, model: str, given_mb: float, more_rows: float = 1.0) -> float:
         """Memory for a trial in units of 2**20 bytes; ``given_mb``: since it ran out, else 0.
@@ -140,16 +119,14 @@ class Queue:
         """
         out: list[Record] = []
         self.answered = False
-        shared = next((n for n, shares in self._shared.items() if shares.ready), None)
-        if shared is not None:
-            size = self.room.take(self._class_of(self._trials[shared]))
-            return out, None if size is None else self._packed([self._trials[shared]], None, size)
+        if self.parts.begun is not None:
+            return out, self.next_part()
         found = self._first(now, out)
         if found is None:
             return out, None
         trial, size = found
         if shares := self._divided(trial):
-            self._shared[trial.number] = shares
+            self.parts.shared[trial.number] = shares
             return out, self._packed([trial], None, size)
         chosen = [trial]
         predicted = self._learning.pace.predict(trial.configuration.model)
@@ -163,36 +140,46 @@ class Queue:
             seconds += self._learning.pace.predict(another.configuration.model) or 0.0
         return out, self._packed(chosen, None if predicted is None else seconds, size)
 
+    def next_part(self) -> Pack | None:
+        """What is next of a trial that workers share; None if nothing of one can go now."""
+        trial = self.parts.begun
+        size = None if trial is None else self.room.take(self._class_of(trial))
+        return None if trial is None or size is None else self._packed([trial], None, size)
+
     def _packed(self, trials: Sequence[Trial], seconds: float | None, size: float) -> Pack:
         """The next pack: these trials, or what is next of one that is shared."""
-        each = self.policy.keeps_folds and len(trials) == 1
-        items = [
-            Item(t.number, t.attempt, t.configuration, bar=self._bar(t), each=each) for t in trials
-        ]
-        if shares := self._shared.get(trials[0].number):
-            items = [shares.next(replace(items[0], bar=None))]
+        each = len(trials) == 1 and self.policy.holds(self.policy.slots * self.policy.folds)
+        items = [self._whole(trial, each) for trial in trials]
+        if shares := self.parts.of(trials[0]):
+            items = [shares.next(replace(items[0], bar=None, kept=()))]
         self.packs += 1
         return Pack(self.packs - 1, tuple(items), seconds, size)
 
+    def _whole(self, trial: Trial, each: bool) -> Item:
+        """All of a trial, from the folds that it has; with any of them it has been looked at."""
+        kept = tuple(self.parts.kept(trial.number).values())
+        bar = self._learning.bar(trial.configuration.model) if kept else self._bar(trial)
+        return Item(trial.number, trial.attempt, trial.configuration, bar=bar, kept=kept, each=each)
+
     def _divided(self, trial: Trial) -> Shares | None:
-        """What is left of its folds, or all for several workers, where the answer comes sooner so.
+        """Its folds for several workers, where the answer comes sooner so.
 
         The first to go on from an opening, until there is a bar: each is an incumbent, or shows
         where one ends. And the last ones, of which there are fewer than workers.
         """
         policy, model = self.policy, trial.configuration.model
-        if kept := self._kept.get(trial.number):
-            return Shares.rest(policy.folds, kept)
         blamed = trial.alone or trial.deaths or trial.memory_mb
         if policy.lanes(policy.folds) < 2 or policy.deterministic or blamed or self._bar(trial):
             return None
         begun = self._trials.live - len(self._waiting) - len(self.opening.waiting)
         last = policy.budget - self._trials.ended - begun < policy.slots - 1
-        if trial.spent is None and not last:
+        held = policy.holds(policy.folds * (1 + len(self.parts.shared)))
+        if not held or (trial.spent is None and not last):
             return None
         looked_s = 0.0 if trial.spent is None else trial.spent.wall_s / LOOK
         trial_s = self._learning.pace.predict(model) or looked_s
-        return Shares.of(policy.folds, trial_s / policy.folds, policy.pack_s)
+        fold_s = trial_s / policy.folds
+        return Shares.of(policy.folds, fold_s, policy.pack_s, self.parts.kept(trial.number))
 
     def _first(self, now: float, out: list[Record]) -> tuple[Trial, float] | None:
         """The first trial for which there is room, and its memory class; ``out`` takes records."""

@@ -2,7 +2,8 @@
 
 Nothing else is gained by it than time: the folds are the same, each is fitted as it would be alone,
 and what is put together of them (``Evaluator.put_together``) is equal to the last digit. Its cost
-is the sum over the folds, as if one worker had done them.
+is the sum over the folds, as if one worker had done them, and so is what its time limit is held
+against.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
-from evaluators.types import FoldResult, Outcome, together
+from evaluators.types import Failure, FoldResult, Outcome, Resources, together
 from search.events import Item, PackReported
 from search.flights import Flight, ended_body
 
@@ -28,10 +29,9 @@ class Shares:
     Attributes:
         waiting: folds of the parts that nobody has yet.
         left: parts that are not done.
-        found: what the parts that are done came to.
+        found: what the parts that are done came to; those of an attempt before are one of them.
         stays: of each, worker, beginning and end, in seconds since the epoch.
-        begun: whether anything was handed out.
-        joined: whether all of it was, to be put together.
+        joined: whether all of it was handed out to be put together.
     """
 
     waiting: list[tuple[int, ...]]
@@ -39,30 +39,22 @@ class Shares:
     found: list[Outcome] = field(default_factory=list)
     stays: list[tuple[str, float, float]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_SUMMED, 0.0))
-    begun: bool = False
     joined: bool = False
 
     @classmethod
-    def of(cls, folds: int, fold_s: float, part_s: float) -> "Shares | None":
-        """Parts of about ``part_s`` seconds each; None where that is all of it."""
+    def of(cls, folds: int, fold_s: float, part_s: float, kept: Kept) -> "Shares | None":
+        """Parts of about ``part_s`` seconds each; None where that is all there is to do.
+
+        ``kept``: folds that are done.
+        """
+        left = [number for number in range(folds) if number not in kept]
         each = max(1, ceil(part_s / fold_s)) if fold_s > 0 else folds
-        if each >= folds:
+        if each >= len(left):
             return None
-        parts = [tuple(range(at, min(at + each, folds))) for at in range(0, folds, each)]
-        return cls(parts, len(parts))
-
-    @classmethod
-    def rest(cls, folds: int, kept: Kept) -> "Shares":
-        """What is left of a configuration after an attempt that has these folds."""
-        left = tuple(number for number in range(folds) if number not in kept)
+        parts = [tuple(left[at : at + each]) for at in range(0, len(left), each)]
         cost = together([result.resources for result in kept.values()])
-        found = [Outcome(resources=cost, parts=tuple(kept.values()))]
-        return cls([left] if left else [], int(bool(left)), found)
-
-    @property
-    def kept(self) -> Kept:
-        """The folds that were found."""
-        return {result.fold: result for done in self.found for result in done.parts}
+        found = [Outcome(resources=cost, parts=tuple(kept.values()))] if kept else []
+        return cls(parts, len(parts), found)
 
     @property
     def ready(self) -> bool:
@@ -71,15 +63,21 @@ class Shares:
 
     def next(self, whole: Item) -> Item:
         """What is handed out next."""
-        item = replace(whole, further=self.begun, kept=() if self.begun else tuple(self.kept))
-        self.begun = True
         if self.waiting:
-            return replace(item, part=self.waiting.pop(0), interval=False)
+            return replace(whole, part=self.waiting.pop(0), interval=False)
         self.joined = True
-        return replace(item, parts=tuple(self.found))
+        return replace(whole, parts=tuple(self.found))
 
-    def hand_in(self, flight: Flight, outcome: Outcome, event: PackReported) -> None:
-        """A part is done."""
+    def hand_in(
+        self, flight: Flight, outcome: Outcome, event: PackReported, limit_s: float | None
+    ) -> Outcome | None:
+        """A part is done: how all ends by that, where one worker would have reached its limit."""
+        done = [*self.found, outcome]
+        took_s = sum(each.resources.wall_s for each in done)
+        if limit_s is not None and took_s > limit_s:
+            folds = sum(len(each.parts) for each in done)
+            said = f"{folds} folds took {took_s:.1f} s together, limit {limit_s:g} s"
+            return replace(outcome, parts=(), failure=Failure("timeout", said))
         body = ended_body(flight, outcome, event)
         for name in _SUMMED:
             self.sums[name] += body[name]
@@ -88,6 +86,13 @@ class Shares:
         self.found.append(outcome)
         self.left -= 1
         flight.handed_in = True
+        return None
+
+
+def before(shares: Shares | None, item: Item) -> Resources:
+    """What the folds of a configuration took that are done, those of an item apart."""
+    found = [] if shares is None else [done.resources for done in shares.found]
+    return together([*(result.resources for result in item.kept), *found])
 
 
 def ended(

@@ -15,7 +15,6 @@ from search.entries import Entry, SweepState
 from search.events import (
     BudgetsSet,
     Cancel,
-    Dispatch,
     Event,
     Finish,
     Instruction,
@@ -97,12 +96,23 @@ class Sweep:
         """An event since a stop was asked for."""
         stopping, out = asked(self._stopping, event)
         self._stopping = stopping
-        if not isinstance(event, StopAsked | SlotFreed | WorkerIdled | BudgetsSet):
+        if isinstance(event, SlotFreed):
+            out += self._rest(event)
+        elif not isinstance(event, StopAsked | WorkerIdled | BudgetsSet):
             out += self._handled(event)
-        flying = self._flights if self.finals is None else self.finals.flights
-        if not self.finished and (not flying or event.time >= stopping.until):
+        finals, queue = self.finals, self.queue
+        flying = self._flights if finals is None else finals.flights
+        begun = queue.parts.begun is not None if finals is None else finals.begun
+        if not self.finished and (event.time >= stopping.until or not (flying or begun)):
             out += self._finish("stopped", stopping.reason, event.time)
         return out
+
+    def _rest(self, event: SlotFreed) -> list[Instruction]:
+        """What is left of a trial that workers share: nothing new, or it could not end."""
+        if self.finals is not None:
+            return self.finals.dispatch(event.time, begun=True)
+        pack = self.queue.next_part()
+        return [] if pack is None else [self._flights.depart(pack, event.time)]
 
     def _handled(self, event: Event) -> list[Instruction]:
         """An event of the search or of the finalists."""
@@ -195,8 +205,7 @@ class Sweep:
             asked, pack = self.queue.next_pack(event.time, self._flights.on_board)
             out += asked
             if pack is not None:
-                self._flights.depart(Flight(pack, event.time))
-                return [*out, Dispatch(pack)]
+                return [*out, self._flights.depart(pack, event.time)]
             if not self.queue.answered or verdict(self.policy, self.standing(event.time)):
                 return out
 
@@ -208,10 +217,7 @@ class Sweep:
         if flight is None:
             return []
         self._false_starts.clear()
-        for item in flight.items:
-            self.trials.begin(item.trial, item.attempt)
-        began = flight.began(event)
-        return [Record(each) for each in began if self.trials[each.trial].attempt == each.attempt]
+        return [Record(entry) for entry in flight.began(event, self.trials, self.queue.parts.kept)]
 
     def _reported(self, event: PackReported) -> list[Instruction]:
         """Take over what a worker found; whatever it left undone waits again, without blame."""
@@ -221,9 +227,8 @@ class Sweep:
         flight.heard(event.report)
         out: list[Instruction] = [
             Record(flights.fold_entry(scored, event.time), fold=scored.result)
-            for scored in event.report.folds
-            if self.queue.heard(scored)
-        ]
+            for scored in event.report.folds if self.queue.parts.heard(scored)
+        ]  # fmt: skip
         for item in event.report.ended:
             out += self._item_ended(flight, item, event)
         if event.report.last:
@@ -237,21 +242,23 @@ class Sweep:
         self, flight: Flight, item: ItemEnded, event: PackReported
     ) -> list[Instruction]:
         """One trial has its verdict; reports of an older attempt are dropped."""
-        trial, outcome = self.trials[item.trial], item.outcome
+        trial = self.trials[item.trial]
         if trial.attempt != item.attempt or trial.state != "running":
             return []
-        failure, shared = outcome.failure, self.queue.shares(trial)
-        if outcome.parts and shared is not None:
-            shared.hand_in(flight, outcome, event)
+        parts, limit_s = self.queue.parts, self.policy.trial_timeout_s
+        whole = parts.hand_in(trial, flight, item.outcome, event, limit_s)
+        if whole is None:
             return []
-        if failure is not None and failure.cause == "out_of_memory" and self._grown(trial, flight):
+        outcome, failure = whole, whole.failure
+        short = failure and failure.cause == "out_of_memory"
+        if failure and short and self.queue.grow(trial, flight.pack.memory_mb):
             return [self._again(trial, event.time, failure.reason, True)]
         if outcome.given_up == 0 and flight.pauses(trial.number):
             self.trials.pause(trial, outcome.path, outcome.resources)
             self.queue.looked_at(trial)
             return [Record(flights.paused_entry(flight, item, event))]
         outcome = replace(outcome, resources=trial.costs(outcome.resources))
-        outcome, body = shares.ended(shared, flight, outcome, event)
+        outcome, body = shares.ended(parts.of(trial), flight, outcome, event)
         if failure is None:
             trial.scored(outcome, self.policy)
             body["infeasible"] = trial.infeasible or None
@@ -279,25 +286,18 @@ class Sweep:
     def _blame(self, trial: Trial, flight: Flight, event: PackLost) -> Record:
         """A trial that lost its worker while alone on it: once more, or failed with a cause."""
         trial.deaths += 1
-        elapsed = event.time - (flight.started_at or event.time)
-        limit = self.policy.trial_timeout_s
+        elapsed, limit = event.time - (flight.started_at or event.time), self.policy.trial_timeout_s
+        before = self.queue.parts.before(trial, flight)
         if event.loss == "memory":  # a second time, whatever the first was seen by, is the last
             trial.deaths = max(trial.deaths, 2) if trial.memory_mb else trial.deaths
-        failure = judged(event, deaths=trial.deaths, elapsed_s=elapsed, limit_s=limit)
+        held_s = before.wall_s + elapsed
+        failure = judged(event, deaths=trial.deaths, elapsed_s=held_s, limit_s=limit)
         if failure is None:
             if event.loss == "memory":
-                self._grown(trial, flight)
+                self.queue.grow(trial, flight.pack.memory_mb)
             return self._again(trial, event.time, event.detail, True)
-        body = flights.lost_body(flight, trial, elapsed, event.reached_mb)
+        body = flights.lost_body(flight, trial.costs(before), elapsed, event.reached_mb)
         return self._end(trial, event.time, body, failure, None)
-
-    def _grown(self, trial: Trial, flight: Flight) -> bool:
-        """Give a trial that ran out of memory the next class, with fewer neighbours, once."""
-        larger = self.queue.room.next_class(flight.pack.memory_mb)
-        if trial.memory_mb or larger is None:
-            return False
-        trial.memory_mb, trial.alone = larger, True
-        return True
 
     def _again(self, trial: Trial, now: float, reason: str, guilty: bool) -> Record:
         """Send a trial back to waiting, ahead of new ones, fenced by a new attempt."""
@@ -319,7 +319,7 @@ class Sweep:
         """Close a trial: into the record, and to the strategy."""
         given_up = trial.given_up is not None and failure is None
         self.trials.move(trial, "failed" if failure else "pruned" if given_up else "completed")
-        self.queue.over(trial)
+        self.queue.parts.over(trial)
         if failure:
             trial.cause = failure.cause
             if failure.cause == "out_of_memory":  # or all others of its model would run out too

@@ -149,11 +149,13 @@ class Trials:
         self._counts[state] += 1
         trial.state = state
 
-    def begin(self, number: int, attempt: int) -> None:
-        """A worker has a trial, or one of those that share it the first of them."""
+    def begin(self, number: int, attempt: int) -> bool:
+        """Whether a trial is under way by its worker's beginning: it waited for that attempt."""
         trial = self[number]
-        if trial.state == "waiting" and trial.attempt == attempt:
+        begins = trial.state == "waiting" and trial.attempt == attempt
+        if begins:
             self.move(trial, "running")
+        return begins
 
     def again(self, trial: Trial) -> None:
         """Back to waiting, under a new attempt; a worker can be lost before it began."""

@@ -137,8 +137,8 @@ class TrialFold:
             case "started":
                 self.state, self.attempt = "running", entry.attempt
                 self._where(body)
-                if not body.get("kept"):
-                    self.scored.clear()  # this attempt starts from nothing
+                kept = body.get("kept", ())  # this attempt starts from nothing else
+                self.scored = {fold: each for fold, each in self.scored.items() if fold in kept}
             case "fold":
                 self._reach(entry.rung)
                 self.scored[entry.fold] = (_numbers(body["scores"]), resources_of(body))

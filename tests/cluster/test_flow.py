@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from evaluators.types import Configuration
-from search.events import Cancel, Dispatch, Item, Pack, PackStarted, SlotFreed
+from search.events import Cancel, Dispatch, Item, Pack, PackStarted, Report, SlotFreed
 
 
 class Told:
@@ -104,6 +104,39 @@ def test_a_pack_of_another_memory_class_gets_another_worker(flow_of):
     assert actor.asked == []
     assert flow.seat_for("large").number == 1
     assert flow.seats["large"].limit_mb == 2000.0
+
+
+def test_a_parcel_that_has_arrived_is_empty(flow_of):
+    """Tune keeps every parcel until it ends; a pack may hold the outputs of folds."""
+    from cluster.trainable import Parcel
+    from cluster.tune_runner import SweepCallback
+
+    flow = flow_of(1, pack(0))
+    parcel = Parcel(flow.seat_for("one"))
+    place = SimpleNamespace(ray_actor=Actor())
+    trial = SimpleNamespace(trial_id="one", temporary_state=place, config={"parcel": parcel})
+    SweepCallback(flow).on_trial_start(0, [trial], trial)
+    assert (parcel.pack.number, parcel.pack.items) == (0, ())
+    assert flow.seats["one"].pack == 0
+
+
+def test_a_worker_sends_no_parcel_back(ray_here, monkeypatch):
+    """Tune sends a Trainable's configuration along with every report."""
+    from cluster import trainable
+
+    worker = SimpleNamespace(work=lambda pack: iter([Report(last=True)]))
+    assignment = SimpleNamespace(evaluator=lambda dataset, partitions: None)
+    workload = SimpleNamespace(assignment=assignment, dataset=None, partitions=[])
+    monkeypatch.setattr(trainable, "leave_note_on_fault", lambda run: None)
+    monkeypatch.setattr(trainable, "fetched", lambda stored: workload)
+    monkeypatch.setattr(trainable, "Worker", lambda evaluator, start_s: worker)
+    made = trainable.make_trainable("run", None)({"parcel": trainable.Parcel(pack(0))})
+    told = made.train()
+    assert told["report"].last
+    assert told["config"] == {}
+    made.config = {"parcel": trainable.Parcel(pack(1))}  # as Trainable.reset has it
+    assert made.reset_config(made.config)
+    assert made.config == {}
 
 
 def test_a_worker_without_a_pack_rests_for_so_long_and_no_longer(flow_of):

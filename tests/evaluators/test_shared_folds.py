@@ -11,8 +11,10 @@ from evaluators.assignment import Assignment
 from evaluators.crossval import Evaluator
 from evaluators.metrics import resolve
 from evaluators.models import make_recipe
+from evaluators.profiler import Profiler
 from evaluators.race import Bar
 from evaluators.types import Column, Configuration, Dataset, Outcome, Split
+from evaluators.watchdog import guarded
 
 ROWS, FOLDS = 600, 5
 PARAMS = {"n_estimators": 45, "subsample": 0.7}
@@ -83,6 +85,73 @@ def test_what_is_put_together_is_what_one_worker_finds(kinds, partition, folds):
     cpu_s = sum(outcome.resources.cpu_s for outcome in found)
     assert joined.resources.cpu_s >= cpu_s
     assert joined.resources.wall_s >= sum(outcome.resources.wall_s for outcome in found)
+
+
+@pytest.mark.parametrize("done", [(0,), (0, 1), (1, 3), (0, 1, 2, 3, 4)])
+def test_a_configuration_goes_on_from_the_folds_that_it_has(done):
+    """To what it would have come to in one go; their cost is part of its own."""
+    configuration, kinds = Configuration("m", PARAMS), {"race": "average_precision"}
+    *folds, whole = made(**kinds).evaluate(configuration)
+    kept = [folds[number] for number in done]
+    *fitted, again = made(**kinds).evaluate(configuration, kept=kept)
+    assert [result.fold for result in fitted] == [n for n in range(FOLDS) if n not in done]
+    for name in ("scores", "folds", "confusion", "oof", "path", "given_up", "failure"):
+        assert getattr(again, name) == getattr(whole, name)
+    assert again.resources.wall_s >= sum(result.resources.wall_s for result in kept)
+    assert again.resources.cpu_s >= sum(result.resources.cpu_s for result in kept)
+
+
+@pytest.mark.parametrize(("done", "fitted"), [(0, [0, 1]), (1, [1]), (2, []), (3, [])])
+def test_folds_that_were_done_meet_the_bar(done, fitted):
+    """A trial that its bar ends after two folds ends there, whoever had fitted them."""
+    configuration, kinds = Configuration("m", PARAMS), {"race": "average_precision"}
+    *folds, _ = made(**kinds).evaluate(configuration)
+    bar = Bar((0.0, 0.0, 1.1), "maximize")
+    *rest, outcome = made(**kinds).evaluate(configuration, bar=bar, kept=folds[:done])
+    assert outcome.given_up == 2
+    assert [result.fold for result in rest] == fitted
+    assert len(outcome.folds["average_precision"]) == 2
+    early = Bar((1.1,), "maximize")
+    *rest, outcome = made(**kinds).evaluate(configuration, bar=early, kept=folds[:1])
+    assert (outcome.given_up, rest) == (0, [])
+
+
+def test_folds_that_were_done_count_in_the_time_limit(monkeypatch):
+    """As they would have in the process that did them."""
+    given = []
+
+    def guarded_by(work, *, seconds, megabytes):
+        given.append(seconds)
+        return guarded(work, seconds=None, megabytes=megabytes)
+
+    configuration, evaluator = Configuration("m", PARAMS), made()
+    evaluator.assignment = replace(evaluator.assignment, fit_seconds=60.0)
+    first = next(evaluator.evaluate(configuration))
+    slow = replace(first, resources=replace(first.resources, wall_s=45.0))
+    monkeypatch.setattr("evaluators.crossval.guarded", guarded_by)
+    last(evaluator.evaluate(configuration, kept=[slow]))
+    assert given[0] == 15.0
+    assert all(10.0 < seconds < 15.0 for seconds in given[1:])
+
+
+def test_the_memory_of_earlier_work_is_no_part_of_what_is_put_together(monkeypatch):
+    """What that has left is handed back first, as before a trial's first fold."""
+    asked = []
+
+    class Asked(Profiler):
+        def __init__(self, *, fresh=True):
+            asked.append(fresh)
+            super().__init__(fresh=fresh)
+
+    configuration = Configuration("m", PARAMS)
+    found = [last(made().evaluate(configuration, part=part)) for part in [(0, 1), (2, 3, 4)]]
+    evaluator = made()
+    monkeypatch.setattr("evaluators.under_way.Profiler", Asked)
+    evaluator.put_together(configuration, 0, None, found)
+    assert asked[-1]
+    asked.clear()
+    last(evaluator.evaluate(configuration, kept=[*found[0].parts]))
+    assert asked[1:] == [True, False, False, False], "a fold, two more, and what comes after"
 
 
 def test_a_part_that_fails_says_so():

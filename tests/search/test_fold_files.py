@@ -11,7 +11,14 @@ from evaluators.fold_file import packed, unpacked
 from evaluators.types import FoldResult, Outcome, Resources
 from search.domains import Float
 from search.driver import Driver
-from search.events import FoldScored, PackReported, PackStarted, Report, SlotFreed
+from search.events import (
+    FoldScored,
+    ItemEnded,
+    PackReported,
+    PackStarted,
+    Report,
+    SlotFreed,
+)  # fmt: skip
 from search.fold_files import LEAST_S, FoldFiles
 from search.policy import Policy
 from search.records import Records
@@ -90,21 +97,15 @@ def finish(driver, clock):
     fitted = []
 
     def fit(item):
-        numbers = item.part or (() if item.parts else tuple(range(FOLDS)))
+        had = {result.fold for result in item.kept}
+        numbers = tuple(number for number in range(FOLDS) if number not in had)
         fitted.append((item.trial, numbers))
-        used = Resources(wall_s=LEAST_S * len(numbers), cpu_s=1.0, peak_mb=200.0)
-        if item.part:
-            parts = tuple(fold(number) for number in item.part)
-            return Happening(used.wall_s, Outcome(resources=used, parts=parts))
-        if item.parts:
-            found = sorted((r for each in item.parts for r in each.parts), key=lambda r: r.fold)
-            assert [result.fold for result in found] == list(range(FOLDS))
-            for result in found:
-                same(result, fold(result.fold))
-            used = Resources(wall_s=LEAST_S * FOLDS, cpu_s=1.0, peak_mb=200.0)
+        for result in item.kept:
+            same(result, fold(result.fold))
         score = item.configuration.params["x"]
+        used = Resources(wall_s=LEAST_S * FOLDS, cpu_s=1.0, peak_mb=200.0)
         outcome = Outcome({"score": score}, {"score": [score] * FOLDS}, resources=used)
-        return Happening(used.wall_s, outcome)
+        return Happening(LEAST_S * len(numbers), outcome)
 
     SimulatedRunner(fit, 1, clock).run(driver, None, 1)
     return fitted
@@ -123,7 +124,7 @@ def test_a_trial_goes_on_from_the_folds_of_the_driver_before(tmp_path, done):
             fitted = finish(driver, clock)
         rest = tuple(number for number in range(FOLDS) if number not in done)
         firsts = [numbers for trial, numbers in fitted if trial == 0]
-        assert firsts == ([rest, ()] if done and rest else [rest])
+        assert firsts == [rest]
         assert driver.sweep.state == "completed"
         assert not list((store.folder / sweep_id).glob("*.fold")), "gone with the trial's end"
         view = read_view(store, sweep_id)
@@ -141,6 +142,23 @@ def test_a_file_that_cannot_be_read_costs_a_fold_and_no_more(tmp_path):
         with store.acquire(sweep_id) as lease:
             fitted = finish(*driven(store, sweep_id, lease))
         assert fitted[0] == (0, (1, 2, 3))
+
+
+def test_files_of_a_trial_that_has_ended_go_with_the_next_driver(tmp_path):
+    """Its driver was killed between the trial's end and the files'."""
+    with Records.open(f"{tmp_path}/records.db") as store:
+        sweep_id = store.create("folds", {"metric": "score", "budget": 2})
+        with store.acquire(sweep_id) as lease:
+            driver, clock = driven(store, sweep_id, lease)
+            item = begun(driver, clock, (0,))
+            left = (store.folder / sweep_id / "0-0.fold").read_bytes()
+            outcome = Outcome({"score": 0.5}, {"score": [0.5] * FOLDS})
+            ended = [ItemEnded(item.trial, item.attempt, outcome)]
+            driver.feed(PackReported(clock.now, 0, Report(ended=ended, last=True)))
+        (store.folder / sweep_id / "0-0.fold").write_bytes(left)
+        with store.acquire(sweep_id) as lease:
+            driven(store, sweep_id, lease)
+        assert not list((store.folder / sweep_id).glob("*.fold"))
 
 
 def test_short_folds_make_no_files(tmp_path):

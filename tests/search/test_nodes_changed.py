@@ -15,7 +15,8 @@ from search.events import (
     SlotFreed,
     Ticked,
 )
-from search.policy import NODES_AWAITED_S, Policy
+from search.finals_plan import ESTIMATE
+from search.policy import NODES_AWAITED_S, FinalRules, Policy
 from search.room import Node, Room, Share
 from search.space import Choice, Parameter, Space
 from search.strategy import make_strategy
@@ -24,9 +25,9 @@ from search.sweep import Sweep
 SMALL, LARGE = Node(1, 2048), Node(1, 8192)
 
 
-def sweep_of(*nodes, slots=2, values=(1, 2, 3, 4)):
+def sweep_of(*nodes, slots=2, values=(1, 2, 3, 4), finals=None):
     space = Space({"m": (Parameter("n", Choice(values)),)})
-    policy = Policy(len(values), "score", "maximize", slots=slots, nodes=nodes)
+    policy = Policy(len(values), "score", "maximize", slots=slots, nodes=nodes, finals=finals)
     strategy = make_strategy("grid", space, direction="maximize", trials=len(values), seed=0)
     return Sweep(policy, strategy)
 
@@ -71,6 +72,24 @@ def test_a_pack_that_waits_for_a_node_that_is_gone_is_taken_back():
     assert "8192 MB" in lost.body["reason"]
     (again,) = dispatched(sweep.handle(SlotFreed(3.0)))
     assert (again.memory_mb, again.items[0].attempt) == (2048, 1)
+
+
+def test_a_finalist_that_waits_for_a_node_that_is_gone_is_taken_back():
+    """Else the estimate would wait for it as long as there is a driver."""
+    sweep = sweep_of(SMALL, LARGE, values=(1,), finals=FinalRules(5, 1, 0.25))
+    (pack,) = dispatched(sweep.handle(SlotFreed(1.0)))
+    sweep.handle(PackStarted(1.0, pack.number, "here:1"))
+    used = Resources(wall_s=1.0, peak_mb=6000.0)
+    ended = [ItemEnded(0, 0, Outcome({"score": 0.5}, {"score": [0.5]}, resources=used))]
+    sweep.handle(PackReported(2.0, pack.number, Report(ended=ended, last=True)))
+    sweep.handle(Ticked(2.5))
+    (pack,) = dispatched(sweep.handle(SlotFreed(3.0)))
+    assert (pack.items[0].partition, pack.memory_mb) == (ESTIMATE, 8192)
+    out = sweep.handle(NodesChanged(4.0, (SMALL,)))
+    assert [each.pack for each in out if isinstance(each, Cancel)] == [pack.number]
+    (again,) = dispatched(sweep.handle(SlotFreed(5.0)))
+    assert (again.items[0].partition, again.memory_mb) == (ESTIMATE, 2048)
+    assert again.items[0].attempt == 1
 
 
 def test_a_running_pack_stays_until_its_own_end_is_told():

@@ -1,5 +1,6 @@
 """Laws of folds that workers share: when they do, that nothing is lost, what the record says."""
 
+import heapq
 import math
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ from cluster.simulated import Happening, SimulatedRunner, VirtualClock
 from evaluators.types import Failure, FoldResult, Interval, Outcome, Resources
 from search.domains import Float
 from search.driver import Driver
-from search.finals_plan import CHOICE, ESTIMATE
+from search.events import StopAsked
+from search.finals_plan import CHOICE, ESTIMATE, Plan, plan_of, within
 from search.policy import MOST_OUTPUTS, FinalRules, Policy
 from search.records import Records
 from search.shares import Shares
@@ -41,8 +43,11 @@ def fit(item):
     if item.parts:
         done = sorted(each.fold for outcome in item.parts for each in outcome.parts)
         assert done == list(range(folds)), "every fold once"
-    seconds = FOLD_S * folds
-    used = Resources(wall_s=seconds, cpu_s=seconds, peak_mb=200.0)
+    had = {each.fold for each in item.kept}
+    assert len(had) == len(item.kept), "no fold twice"
+    assert had <= set(range(folds))
+    seconds = FOLD_S * (folds - len(had))
+    used = Resources(wall_s=FOLD_S * folds, cpu_s=FOLD_S * folds, peak_mb=200.0)
     interval = Interval(score - 0.1, score + 0.1, 0.95, "planned") if item.interval else None
     outcome = Outcome({"score": score}, {"score": [score] * folds}, resources=used,
                       interval=interval, path=(score,) * FOLDS)  # fmt: skip
@@ -52,25 +57,30 @@ def fit(item):
 class Swept:
     """A sweep on the simulated runner, and each item that its workers were given."""
 
-    def __init__(self, policy=POLICY, behaves=fit):
+    def __init__(self, policy=POLICY, behaves=fit, run=True):
         self.items, self.clock = [], VirtualClock()
+        self.policy, self.behaves = policy, behaves
         space = Space({"m": (Parameter("x", Float(0.0, 1.0)),)})
         chosen = make_strategy(
             "random", space, direction="maximize", trials=policy.budget, seed=3,
             opening=policy.opening,
         )  # fmt: skip
         self.sweep = Sweep(policy, chosen)
+        if run:
+            self.run()
 
-        def behaved(item):
-            self.items.append(item)
-            return behaves(item)
+    def behaved(self, item):
+        self.items.append(item)
+        return self.behaves(item)
 
+    def run(self):
+        policy = self.policy
         with Records.open() as store:
             sweep = store.create("shares", {"metric": "score", "budget": policy.budget})
             with store.acquire(sweep) as lease:
-                driver = Driver(self.sweep, store, sweep, lease, clock=self.clock)
-                runner = SimulatedRunner(behaved, policy.slots, self.clock)
-                runner.run(driver, None, policy.slots)
+                self.driver = Driver(self.sweep, store, sweep, lease, clock=self.clock)
+                runner = SimulatedRunner(self.behaved, policy.slots, self.clock)
+                runner.run(self.driver, None, policy.slots)
             self.entries = list(store.entries(sweep))
             self.view = read_view(store, sweep)
 
@@ -81,7 +91,7 @@ class Swept:
 def test_the_parts_are_all_folds_and_each_is_about_a_pack():
     for folds in range(2, 30):
         for fold_s in (0.01, 0.3, 1.0, 40.0):
-            shares = Shares.of(folds, fold_s, 1.0)
+            shares = Shares.of(folds, fold_s, 1.0, {})
             if shares is None:
                 assert folds * fold_s <= 1.0 or math.ceil(1.0 / fold_s) >= folds
                 continue
@@ -203,3 +213,80 @@ def test_folds_are_not_shared_where(told):
     swept = Swept(replace(POLICY, **told))
     searched = swept.on(0) if "deterministic" in told else swept.items
     assert not any(item.part for item in searched)
+
+
+@pytest.mark.parametrize("grace", [0.0, 1000.0])
+def test_a_stop_with_grace_lets_a_shared_estimate_end(grace):
+    """Its parts are under way: without grace they are cut off, with it they come to an end."""
+    stopped = []
+
+    def behaves(item):
+        if item.partition == ESTIMATE and not stopped:
+            stopped.append(swept.clock.now)
+            swept.driver.feed(StopAsked(swept.clock.now, "by ada", grace))
+        return fit(item)
+
+    swept = Swept(behaves=behaves, run=False)
+    swept.run()
+    assert swept.sweep.state == ("completed" if grace else "stopped")
+    assert (swept.view.finals.estimate is not None) == bool(grace)
+
+
+def test_what_finalists_were_put_together_of_is_let_go():
+    """A driver has outputs of those that are under way, and of no others."""
+    swept = Swept()
+    assert any(item.part for item in swept.on(CHOICE))
+    for job in swept.sweep.finals.jobs:
+        assert job.done
+        assert not job.kept
+        assert job.shares is None
+
+
+def test_folds_of_finalists_on_many_more_rows_are_not_kept():
+    """The driver would hold all of their outputs, which are so many times those of the search."""
+    rules = FinalRules(folds=FOLDS, repeats=1, test_share=0.25, dearer=2.0, more_rows=1e5)
+    swept = Swept(replace(POLICY, finals=rules))
+    assert all(item.each for item in swept.on(0) if item.trial == 0)
+    fresh = [*swept.on(CHOICE), *swept.on(ESTIMATE)]
+    assert fresh
+    assert not any(item.each or item.part for item in fresh)
+
+
+@pytest.mark.parametrize("folds", [3, 5, 10])
+@pytest.mark.parametrize("slots", [1, 2, 4, 7, 16])
+def test_the_time_kept_for_the_estimate_is_what_it_takes_on_these_workers(slots, folds):
+    """Five folds on four workers take two of them one after the other, not five quarters."""
+    rules = FinalRules(folds=folds, repeats=1, test_share=0.25)
+    policy = replace(POLICY, slots=slots, folds=folds, finals=rules, timeout_s=10_000.0)
+    trial_s = 6000.0
+    left_s = policy.timeout_s - policy.search_s(trial_s)
+    assert left_s >= math.ceil(folds / slots) * trial_s / folds
+
+
+def ends_at(pieces, workers):
+    """When the last of these ends, each given to whoever is free first."""
+    free = [0.0] * workers
+    for seconds in pieces:
+        heapq.heappush(free, heapq.heappop(free) + seconds)
+    return max(free)
+
+
+@pytest.mark.parametrize("held", [25, 7])
+@pytest.mark.parametrize("slots", [2, 3, 4, 8, 16])
+@pytest.mark.parametrize("seconds", [20.0, 35.0, 60.0, 90.0])
+def test_a_plan_ends_in_the_time_that_it_was_made_for(held, slots, seconds):
+    """With folds shared, where the driver can hold the outputs of all, and of ``held`` alone.
+
+    Then one worker does the whole of the estimate.
+    """
+    policy = replace(POLICY, slots=slots, fold_outputs=MOST_OUTPUTS / held)
+    walls = [30.0, 28.0, 25.0, 22.0, 20.0]
+    plan = within(plan_of(20, 1), seconds, walls, slots, 1.0, FOLDS, policy.rounds)
+    if plan == Plan():
+        return
+    jobs = [*walls[: plan.finalists], *([walls[0]] * 2 * plan.default)]
+    takes = ends_at([wall / FOLDS for wall in jobs for _ in range(FOLDS)], slots)
+    deals = plan.repeats * FOLDS
+    piece = walls[0] / FOLDS
+    takes += ends_at([piece] * deals if deals <= held else [piece * deals], slots)
+    assert takes <= seconds + 1e-9
