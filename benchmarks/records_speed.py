@@ -285,8 +285,8 @@ def measured(url_of: Callable[[str], str], folder: Path, size: Size) -> list[Fig
     Records.open(empty).close()
     fill(large, page, size)
     found += listed(large, empty, size, folder)
-    small = url_of("small")
-    return [*found, *reported(small, page, size), *resubmitted(small, again, size)]
+    found += reported(url_of("page"), page, size)
+    return [*found, *resubmitted(url_of("again"), again, size)]
 
 
 def main() -> None:

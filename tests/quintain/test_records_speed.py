@@ -32,6 +32,8 @@ def test_a_kept_sweep_is_whole_and_its_page_reads_its_outputs_again(tmp_path):
     page, view = of_sweep("page", records=url)
     assert {trial.model for trial in view.trials} == {"xgboost", "logistic_regression"}
     assert all(view.counts[state] for state in ("completed", "pruned", "failed"))
+    pruned = [trial for trial in view.trials if trial.state == "pruned"]
+    assert all(len(trial.path) == trial.rung + 1 for trial in pruned)  # up to where it ended
     assert [each.name for each in view.finals.finalists][-1] == "the default configuration"
     shown = html(page)
     assert "No curves" not in shown
