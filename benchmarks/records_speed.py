@@ -138,7 +138,7 @@ def appended(url: str, trials: int) -> list[Figure]:
         Figure("event: append, any", "ms", every, EVENT_MS),
         *(Figure(f"event: append, {kind}", "ms", of, EVENT_MS) for kind, of in taken.items()),
         Figure("event: 99 of 100 below", "ms", [p99]),
-        Figure("event: CPU of the driver's thread", "ms", cpu, EVENT_MS),
+        Figure("event: CPU of the driver's thread", "ms", cpu),
         Figure("event: CPU over a trial", "ms", sums),
     ]
 
@@ -201,7 +201,7 @@ def listed(url: str, empty: str, size: Size, folder: Path) -> list[Figure]:
     least = statistics.median(each.cpu_s for each in start)
     return [
         Figure(f"list: opened and listed, {of}", "ms", [1000 * w for w, _ in inside], LIST_MS),
-        Figure("list: its CPU", "ms", [1000 * cpu for _, cpu in inside], LIST_MS),
+        Figure("list: its CPU", "ms", [1000 * cpu for _, cpu in inside]),
         Figure("list: --json, CPU beside its start", "ms",
                [1000 * (each.cpu_s - least) for each in whole], LIST_MS),
         *of_runs("list: start of the command", start),
@@ -214,7 +214,7 @@ def of_runs(name: str, runs: Sequence[Ran], law: float | None = None) -> list[Fi
     """Wall and CPU seconds of a command; the CPU is what other programs beside it bend least."""
     return [
         Figure(name, "s", [each.wall_s for each in runs], law),
-        Figure(f"{name}, CPU", "s", [each.cpu_s for each in runs], law),
+        Figure(f"{name}, CPU", "s", [each.cpu_s for each in runs]),
     ]
 
 
