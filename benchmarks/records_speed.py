@@ -51,6 +51,8 @@ import sys, time
 import quintain.listing, search.store
 from quintain.desk import StoreDesk
 from search.records import Records
+if "://" in sys.argv[1]:
+    import psycopg, sqlalchemy.dialects.postgresql.psycopg
 began, busy = time.perf_counter(), time.process_time()
 with Records.open(sys.argv[1], create=False) as store:
     found = StoreDesk(store).rows()
