@@ -6,7 +6,8 @@ What a page or a list takes is measured on these, and a hostile name is easily p
 import math
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from search.entries import Entry
@@ -15,6 +16,7 @@ from search.records import Records
 #: What would run, or break out of an attribute, wherever it is not escaped.
 HOSTILE = "<script>document.title='taken'</script>\"'><img src=x onerror=alert(1)>"
 BEGAN = 1_790_000_000.0
+MODELS = ("xgboost", "hist_gradient_boosting", "logistic_regression")
 
 
 def header(**more: Any) -> dict[str, Any]:
@@ -42,9 +44,11 @@ def cost(rng: random.Random, folds: int = 5) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def configuration(rng: random.Random, **more: Any) -> dict[str, Any]:
+def configuration(
+    rng: random.Random, models: Sequence[str] = MODELS, **more: Any
+) -> dict[str, Any]:
     """A model and its parameters, as a strategy asks for them."""
-    model = rng.choice(["xgboost", "hist_gradient_boosting", "logistic_regression"])
+    model = rng.choice(models)
     if model == "logistic_regression":
         return {"model": model, "params": {"C": 10 ** rng.uniform(-3, 2), **more}, "origin": "tpe"}
     params = {
@@ -56,10 +60,10 @@ def configuration(rng: random.Random, **more: Any) -> dict[str, Any]:
 
 def trial(
     rng: random.Random, number: int, time: float, state: str | None = None, *,
-    folds: bool = True, **params: Any,
+    folds: bool = True, models: Sequence[str] = MODELS, **params: Any,
 ) -> Iterator[Entry]:  # fmt: skip
     """The entries of one trial, in the way most of them go; those of its ``folds`` too."""
-    asked = configuration(rng, **params)
+    asked = configuration(rng, models, **params)
     worker = {"worker": f"node{number % 2}:41{number % 2}", "queue_s": 0.01}
     yield Entry("asked", time, asked, number)
     if state == "waiting":
@@ -96,9 +100,10 @@ def _ended(
     ended |= {
         "scores": {"average_precision": mean, "roc_auc": mean + 0.1}, "kind": "proba",
         "folds": {"average_precision": scores, "roc_auc": [each + 0.1 for each in scores]},
-        "path": scores,
+        "path": [scores[0] - 0.02, *(fmean(scores[:n]) for n in range(1, len(scores) + 1))],
     }  # fmt: skip
     if kind == "completed":
+        ended["path"].pop()  # the end itself is no rung
         matrix = [[33_000, 1_200], [4_100, 6_700]]
         ended |= {"confusion": matrix, "threshold": 0.31, "tuned_confusion": matrix}
     return ended
@@ -122,55 +127,109 @@ def nodes(last: float) -> Iterator[Entry]:
         yield Entry("node", BEGAN + at, body)
 
 
-def closing(
-    winner: int, asked: Mapping[str, Any], time: float, counts: Mapping[str, int]
+def candidate(
+    trial: int | None, asked: Mapping[str, Any], end: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A finalist as the sweep writes it, from what its trial asked and how that ended."""
+    return {
+        "trial": trial, "model": asked["model"], "params": asked["params"],
+        "score": end["scores"]["average_precision"], "wall_s": end["resources"]["wall_s"],
+        "folds": end["folds"]["average_precision"],
+    }  # fmt: skip
+
+
+def finals(
+    candidates: Sequence[Mapping[str, Any]], time: float, repeats: int = 1
 ) -> Iterator[Entry]:
-    """Finalists, the estimate and the end."""
-    candidate = {
-        "trial": winner,
-        **asked,
-        "score": 0.829,
-        "wall_s": 3.0,
-        "folds": [0.82, 0.83, 0.835, 0.83, 0.83],
-    }
-    plan = {"repeats": 1}
-    yield Entry(
-        "finalists", time, {"reason": "budget spent", "plan": plan, "candidates": [candidate]}
-    )
+    """The finalists meet, the first of them wins and is estimated on so many deals of five folds.
+
+    The defaults (``trial`` None) are scored on the folds searched on, too.
+    """
     rng = random.Random(1)
-    scored = [0.81 + rng.gauss(0, 0.006) for _ in range(5)]
-    body = _ended(rng, "completed", scored, {"worker": "node0:410", "queue_s": 0.0})
-    interval = {"low": 0.801, "high": 0.822, "level": 0.95, "method": "bootstrap of rows"}
+    plan = {"finalists": len(candidates), "repeats": repeats}
+    told = {"reason": "budget spent", "plan": plan, "candidates": list(candidates)}
+    yield Entry("finalists", time, told)
+    jobs = [(place, 1) for place in range(len(candidates))] if len(candidates) > 1 else []
+    jobs += [(place, 0) for place, _ in jobs if candidates[place]["trial"] is None]
+    for place, partition in jobs:
+        yield _rescored(rng, candidates, place, partition, time + 1)
     yield Entry("winner", time + 1, {"candidate": 0, "reason": "trial has the best mean"})
-    yield Entry(
-        "rescored", time + 8, {"candidate": 0, "partition": 2, "interval": interval, **body}
-    )
-    yield Entry("state", time + 9, {"state": "completed", "summary": {
-        "counts": {each: counts[each] for each in ("completed", "pruned", "failed", "cancelled")},
-        "best": {"trial": winner, "score": 0.829}, "estimate": 0.811,
+    yield _rescored(rng, candidates, 0, 2, time + 8, repeats)
+
+
+def _rescored(
+    rng: random.Random, candidates: Sequence[Mapping[str, Any]], place: int, partition: int,
+    time: float, repeats: int = 1,
+) -> Entry:  # fmt: skip
+    """A finalist scored on a partition; partition 2 is the estimate's."""
+    trial = candidates[place]["trial"]
+    scores = [0.81 + rng.gauss(0, 0.006) for _ in range(5 * repeats)]
+    body = _ended(rng, "completed", scores, {"worker": "node0:410", "queue_s": 0.0})
+    interval = {"low": 0.801, "high": 0.822, "level": 0.95, "method": "bootstrap of rows"}
+    body |= {"candidate": place, "partition": partition}
+    body["interval"] = interval if partition == 2 else None
+    return Entry("rescored", time, body, -1 if trial is None else trial, 0)
+
+
+def last_state(counts: Mapping[str, int], best: Mapping[str, Any], time: float) -> Entry:
+    """The end, with what a list of sweeps shows."""
+    states = ("completed", "pruned", "failed", "cancelled")
+    return Entry("state", time, {"state": "completed", "summary": {
+        "counts": {each: counts[each] for each in states},
+        "best": {"trial": best["trial"], "score": best["score"]}, "estimate": 0.811,
     }})  # fmt: skip
+
+
+def entries_of(
+    trials: int, *, over: bool = True, seed: int = 0, folds: bool = True, finalists: int = 1,
+    models: Sequence[str] = MODELS, **params: Any,
+) -> list[Entry]:  # fmt: skip
+    """A sweep of so many trials, over or cut off in its middle.
+
+    With several ``finalists`` the defaults compete too, and the estimate is of five deals.
+    """
+    rng = random.Random(seed)
+    entries = list(opening())
+    for number in range(trials):
+        time = BEGAN + 1 + 3.0 * number
+        entries += trial(rng, number, time, folds=folds, models=models, **params)
+    if over:
+        return entries + _closing(entries, BEGAN + 3.0 * trials + 10, finalists)
+    for number, state in enumerate(("running", "running", "waiting"), trials):
+        entries += trial(rng, number, BEGAN + 1 + 3.0 * number, state, models=models, **params)
+    return entries
+
+
+def _closing(entries: Sequence[Entry], last: float, finalists: int) -> list[Entry]:
+    """What follows the last trial."""
+    ends = [e for e in entries if e.kind == "ended"]
+    asked = {e.trial: e.body for e in entries if e.kind == "asked"}
+    completed = [e for e in ends if e.body["state"] == "completed"]
+    completed.sort(key=lambda e: -e.body["scores"]["average_precision"])
+    best = [candidate(e.trial, asked[e.trial], e.body) for e in completed[:finalists]]
+    if finalists > 1:
+        unknown: dict[str, Any] = {
+            "trial": None,
+            "params": {},
+            "score": None,
+            "folds": (),
+            "wall_s": None,
+        }
+        best.append({**best[0], **unknown})
+    counts = Counter(e.body["state"] for e in ends)
+    repeats = 5 if finalists > 1 else 1
+    watched = nodes(min(last - BEGAN - 10, 2000))
+    return [*watched, *finals(best, last, repeats), last_state(counts, best[0], last + 9)]
 
 
 def written(
     store: Records, name: str, trials: int, *, over: bool = True, seed: int = 0,
-    note: str | None = None, folds: bool = True, **params: Any,
+    note: str | None = None, head: Mapping[str, Any] | None = None, **params: Any,
 ) -> str:  # fmt: skip
-    """A sweep of so many trials in ``store``, over or cut off in its middle; its id."""
-    rng = random.Random(seed)
-    sweep = store.create(name, header(budget=trials, note=note))
-    entries = list(opening())
-    for number in range(trials):
-        entries += trial(rng, number, BEGAN + 1 + 3.0 * number, folds=folds, **params)
-    if over:
-        last = BEGAN + 3.0 * trials + 10
-        entries += nodes(min(3.0 * trials, 2000))
-        ends = [e for e in entries if e.kind == "ended"]
-        counts = Counter(e.body["state"] for e in ends)
-        won = next(e.trial for e in ends if e.body["state"] == "completed")
-        asked = next(e.body for e in entries if e.kind == "asked" and e.trial == won)
-        entries += closing(won, asked, last, counts)
-    else:
-        for number, state in enumerate(("running", "running", "waiting"), trials):
-            entries += trial(rng, number, BEGAN + 1 + 3.0 * number, state, **params)
-    store.append(sweep, entries)
+    """A sweep of so many trials in ``store``, see ``entries_of``; its id.
+
+    ``head``: of what its header has, in place of what ``header`` writes.
+    """
+    sweep = store.create(name, {**header(budget=trials, note=note), **(head or {})})
+    store.append(sweep, entries_of(trials, over=over, seed=seed, **params))
     return sweep

@@ -2,25 +2,38 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from evaluators.errors import QuintainError
+from search.entries import Kind
 from search.records import Records, SweepRecord
-from search.view import SweepView, read_view
+from search.view import SweepView
+from search.view_fold import SweepFold
 from search.view_rows import TrialView
 
 ENDS = ("completed", "pruned", "failed", "cancelled")
 STYLES = {"failed": "red", "interrupted": "yellow", "running": "green"}
+#: What a row follows from; folds, starts and nodes are most of a record.
+TOLD: tuple[Kind, ...] = ("asked", "ended", "finalists", "rescored", "winner", "nested")
 
 
 def rows(store: Records) -> list[dict[str, Any]]:
     """One object a sweep, newest first; the outer folds of a nested one are parts of it."""
-    view_of = partial(read_view, store)
-    return [row(found, view_of) for found in store.sweeps() if "outer_of" not in found.header]
+    sweeps = {found.id: found for found in store.sweeps() if "outer_of" not in found.header}
+    return [row(found, lambda sweep: counted(store, sweeps[sweep])) for found in sweeps.values()]
+
+
+def counted(store: Records, found: SweepRecord) -> SweepView:
+    """Trials, best and estimate of a sweep as its ends tell them; nothing else of it is read."""
+    from search.told import told_after  # SQLAlchemy, which a list of a service's sweeps can spare
+
+    fold = SweepFold.of(str(found.header.get("metric", "")), found.header.get("part"))
+    for _, entry in told_after(store, found.id, 0, TOLD):
+        fold.read(entry)
+    return SweepView.of(found.id, found.header, fold, found.state, created=found.created)
 
 
 def row(found: SweepRecord, view_of: Callable[[str], SweepView]) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from search.upgrading import Check, StandIns, always
 #: Seconds a statement waits for another program's write, well below a lease's lapse.
 BUSY_S = 15
 
+#: Seconds since the epoch, by a server.
+CLOCK = sa.extract("epoch", sa.func.clock_timestamp())
+
 #: What SQLite's primary result codes mean for a person (sqlite.org/rescode.html).
 _SQLITE = {
     3: "may not be used: look at the permissions of the file and of its folder",
@@ -211,8 +214,7 @@ def now(connection: sa.Connection) -> float:
     """Seconds since the epoch by the store's clock: drivers on several hosts share a server."""
     if connection.dialect.name == "sqlite":
         return time.time()
-    clock = sa.extract("epoch", sa.func.clock_timestamp())
-    return float(connection.execute(sa.select(clock)).scalar_one())
+    return float(connection.execute(sa.select(CLOCK)).scalar_one())
 
 
 def _engine(location: Location) -> sa.Engine:

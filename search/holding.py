@@ -4,17 +4,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from search.database import now
+from search.database import CLOCK, now
 from search.errors import LeaseError
 from search.lease import Holder
 from search.tables import deleted, leases, meta, sweeps
 
 # one of the two statements of every event, built once: building costs as much as running it
-_RENEW = (
-    sa.update(leases)
-    .where(leases.c.sweep == sa.bindparam("of"), leases.c.token == sa.bindparam("by"))
-    .values(heartbeat=sa.bindparam("at"))
+_MINE = sa.update(leases).where(
+    leases.c.sweep == sa.bindparam("of"), leases.c.token == sa.bindparam("by")
 )
+_RENEW = _MINE.values(heartbeat=sa.bindparam("at"))
+_RENEW_THERE = _MINE.values(heartbeat=CLOCK)  # asking a server first for its time is a way more
 
 
 def undriven(connection: sa.Connection, sweep: str, but: Holder | None = None) -> None:
@@ -45,8 +45,12 @@ def alone(connection: sa.Connection) -> None:
 
 def beat(connection: sa.Connection, sweep: str, token: str) -> None:
     """Renewing is the proof that the token holds: the row stays locked until the commit."""
-    values = {"of": sweep, "by": token, "at": now(connection)}
-    if connection.execute(_RENEW, values).rowcount:
+    mine = {"of": sweep, "by": token}
+    if connection.dialect.name == "sqlite":
+        renewed = connection.execute(_RENEW, mine | {"at": now(connection)})
+    else:
+        renewed = connection.execute(_RENEW_THERE, mine)
+    if renewed.rowcount:
         return
     row = connection.execute(sa.select(leases).where(leases.c.sweep == sweep)).first()
     if row is None:

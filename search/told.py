@@ -30,8 +30,10 @@ def told_after(
     """
     new, tells = (_C.sweep == sweep) & (_C.seq > seq), _C.body.contains('"folds":{"')
     told = sa.select(_C.trial).where(new, _C.kind == "ended", tells)
-    query = sa.select(*_TOLD).where(new, (_C.kind != "fold") | ~_C.trial.in_(told))
+    query = sa.select(*_TOLD).where(new)
     query = query.where(_C.kind.in_(kinds)) if kinds else query
+    if not kinds or "fold" in kinds:
+        query = query.where((_C.kind != "fold") | ~_C.trial.in_(told))
     there = sa.select(sweeps.c.id).where(sweeps.c.id == sweep)
     with records.statements.database.reading() as connection:
         rows = [tuple(row) for row in connection.execute(query.order_by(_C.seq))]
