@@ -70,6 +70,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     app = FastAPI(
         title="Quintain", version=version("quintain"), lifespan=lifespan,
         description="Sweeps: submit, watch, stop, resume.",
+        default_response_class=errors.Ascii,
         docs_url=None, redoc_url=None,  # both load scripts from other people's servers
     )  # fmt: skip
     app.state.service = state
