@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -39,15 +40,25 @@ ASKED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A service of its own; ``start_s``: until its first answer, and ``start_mb`` it held then."""
+
+    client: httpx.Client
+    process: subprocess.Popen[bytes]
+    start_s: float
+    start_mb: float
+
+
 @contextmanager
-def serving(store: str) -> Iterator[tuple[httpx.Client, dict[str, float]]]:
-    """A service on a store, with the seconds and the megabytes that it took to answer."""
+def serving(store: str, *options: str) -> Iterator[Serving]:
+    """A service on a store, until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     began = time.perf_counter()
     process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "quintain"), "serve", "--port", str(port)],
+        [str(Path(sys.executable).parent / "quintain"), "serve", "--port", str(port), *options],
         env={**os.environ, "QUINTAIN_RECORDS": store}, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -60,7 +71,7 @@ def serving(store: str) -> Iterator[tuple[httpx.Client, dict[str, float]]]:
                     time.sleep(0.01)
             seconds = time.perf_counter() - began
             memory = psutil.Process(process.pid).memory_info().rss / 1e6
-            yield client, {"start_s": seconds, "start_mb": memory}
+            yield Serving(client, process, seconds, memory)
     finally:
         process.terminate()
         process.wait()
@@ -68,12 +79,13 @@ def serving(store: str) -> Iterator[tuple[httpx.Client, dict[str, float]]]:
 
 def turn(store: str) -> dict[str, float]:
     """One service from its start to its end."""
-    with serving(store) as (client, told):
+    with serving(store) as served:
+        told = {"start_s": served.start_s, "start_mb": served.start_mb}
         for name, address, times in ASKED:
             taken = []
             for _ in range(times):
                 began = time.perf_counter()
-                client.get(address).raise_for_status()
+                served.client.get(address).raise_for_status()
                 taken.append(time.perf_counter() - began)
             told[name] = max(taken)
     return told

@@ -18,6 +18,13 @@ _C = entries.c
 _TOLD = (_C.seq, _C.kind, _C.time, _C.body, _C.trial, _C.attempt, _C.rung, _C.fold)
 
 
+def last_of(records: Records, sweep: str) -> int:
+    """The number of the last entry of a sweep, 0 before the first."""
+    query = sa.select(sa.func.max(_C.seq)).where(_C.sweep == sweep)
+    with records.statements.database.reading() as connection:
+        return connection.execute(query).scalar() or 0
+
+
 def told_after(
     records: Records, sweep: str, seq: int, kinds: Sequence[Kind] = ()
 ) -> list[tuple[int, Entry]]:

@@ -25,6 +25,7 @@ from quintain.service import (
 from quintain.service.ground import Ground, Here
 from quintain.service.keeper import Keeper
 from quintain.service.launching import Drivers, LocalDrivers
+from quintain.service.news import News
 from quintain.service.settings import ServiceError, Settings, refuse_unsafe
 from quintain.service.shown import Shown
 from quintain.service.state import State
@@ -54,7 +55,9 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     keeper = Keeper(records, drivers, settings.max_sweeps)
     if settings.webhook is not None:
         keeper.over = Webhook(settings.webhook, records).over
-    state = State(settings, records, keeper, drivers, Shown(records), uploads, ground, scouting)
+    state = State(
+        settings, records, keeper, drivers, Shown(records), uploads, ground, News(records), scouting
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -70,6 +73,7 @@ def create_app(settings: Settings, records: Records) -> FastAPI:
     app = FastAPI(
         title="Quintain", version=version("quintain"), lifespan=lifespan,
         description="Sweeps: submit, watch, stop, resume.",
+        default_response_class=errors.Ascii,
         docs_url=None, redoc_url=None,  # both load scripts from other people's servers
     )  # fmt: skip
     app.state.service = state

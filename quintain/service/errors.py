@@ -1,5 +1,6 @@
 """One shape for every error: ``{"error": {"code", "message", "problems"}}`` with its status."""
 
+import json
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from cluster.errors import ClusterError
 from evaluators.errors import QuintainError
@@ -22,13 +24,17 @@ log = logging.getLogger("quintain.service")
 class ErrorBody(BaseModel):
     """What went wrong and what to do."""
 
+    model_config = ConfigDict(extra="forbid")
+
     code: str = Field(description="a word for programs")
     message: str = Field(description="one sentence for people, with the way out")
-    problems: list[str] = Field(default=[], description="each mistake with its place")
+    problems: list[str] = Field(description="each mistake with its place")
 
 
 class ErrorAnswer(BaseModel):
     """The answer to a request that was refused."""
+
+    model_config = ConfigDict(extra="forbid")
 
     error: ErrorBody
 
@@ -69,8 +75,19 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 405, 409, 413, 422, 503)
 }
 
+#: What a path may be asked by.
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 #: For routes whose good answer is no JSON.
 TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+
+class Ascii(JSONResponse):
+    """JSON in ASCII: what is told again of a request or a record may hold half of a pair."""
+
+    def render(self, content: Any) -> bytes:
+        """As the record itself is written."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 def status_of(error: QuintainError) -> int:
@@ -84,7 +101,17 @@ def answer(
 ) -> JSONResponse:  # fmt: skip
     """The one shape."""
     body = {"error": {"code": code, "message": message, "problems": list(problems)}}
-    return JSONResponse(body, status, headers)
+    return Ascii(body, status, headers)
+
+
+def allowed(request: Request) -> list[str]:
+    """Every method of the path; the framework names those of the first route that has it."""
+    routes = request.app.router.routes
+    return [
+        method for method in METHODS
+        if any(each.matches({**request.scope, "method": method})[0] == Match.FULL
+               for each in routes)
+    ]  # fmt: skip
 
 
 def register(app: FastAPI) -> None:
@@ -115,7 +142,10 @@ def register(app: FastAPI) -> None:
 
             return refused(request, error)  # somebody has mistyped an address
         code = _CODES.get(error.status_code, "refused")
-        return answer(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and "Allow" in headers:
+            headers["Allow"] = ", ".join(allowed(request))
+        return answer(error.status_code, code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
     def bug(request: Request, error: Exception) -> JSONResponse:

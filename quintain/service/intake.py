@@ -46,6 +46,10 @@ def admitted(
     Raises:
         SpecError: every problem in a line of its own, each with its place.
     """
+    try:
+        json.dumps(told, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise SpecError(["$: a text in it holds half of a surrogate pair, which is none"]) from None
     hidden = [f"{place}: {_WAY_OUT}" for place in secrets_in(told)]
     if hidden:
         raise SpecError(hidden)

@@ -8,13 +8,14 @@ ended (what is known is not run again), and all of the one that its own only tel
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import StatementError
 
 from quintain.service.errors import RESPONSES, RefusedError
 from quintain.service.state import State, state_of
 from quintain.service.wire import packed, unpacked
+from search import bodies
 from search.changes import ORDERS
 from search.store import Store
 from search.submissions import Submission
@@ -49,29 +50,10 @@ Driver = Annotated[Submission, Depends(driver)]
 
 #: Calls that the store answers itself; the number is the place of the sweep among the arguments.
 _PLAIN: dict[str, int | None] = {
-    "select_ids": None, "settle": 0, "beat": 0, "free": 0,
+    "select_ids": None, "beat": 0, "free": 0,
     "count_ended": None, "insert_holdout": None, "select_holdouts": None, "select_looks": None,
     "insert_source": None, "select_source": None, "select_ends": None,
 }  # fmt: skip
-
-
-@routes.post("/{method}")
-def call(method: str, asked: Call, request: Request, mine: Driver) -> dict[str, Any]:
-    """One call of a driver."""
-    state = state_of(request)
-    try:
-        args = unpacked(asked.args)
-        if method in _SPECIAL:
-            return {"answer": packed(_SPECIAL[method](state, mine, *args))}
-        if method not in _PLAIN:
-            raise RefusedError(404, "unknown_call", f"drivers have no call {method!r}")
-        place = _PLAIN[method]
-        if place is not None:
-            _own(mine, args[place])
-        answer = getattr(state.records.statements, method)(*args)
-    except (TypeError, AttributeError, LookupError, ValueError, StatementError) as error:
-        raise RefusedError(422, "bad_call", f"{method} does not take these arguments") from error
-    return {"answer": packed(answer)}
 
 
 def _own(mine: Submission, sweep: Any) -> str:
@@ -89,6 +71,8 @@ def _take(state: State, mine: Submission, sweep: str, launch: str | None, holder
 def _post(
     state: State, mine: Submission, number: int, sweep: str, rows: list[Any], token: str
 ) -> None:
+    for row in rows:
+        _body(row["body"])
     state.records.submissions.post(mine.sweep, number, _own(mine, sweep), rows, token)
 
 
@@ -107,7 +91,18 @@ def _draw(state: State, mine: Submission, table: str, sweep: str, role: str) -> 
 
 
 def _create(state: State, mine: Submission, name: str, body: str) -> str:
-    return state.records.statements.insert_sweep(_own(mine, name), body)
+    return state.records.statements.insert_sweep(_own(mine, name), _body(body))
+
+
+def _settle(state: State, mine: Submission, sweep: str, token: str, body: str) -> None:
+    state.records.statements.settle(_own(mine, sweep), token, _body(body))
+
+
+def _body(text: str) -> str:
+    """A body as the store keeps it: one that nobody can read would break every list."""
+    if not isinstance(bodies.read_quickly(text), dict):
+        raise ValueError(text)
+    return text
 
 
 def _orders(state: State, mine: Submission, sweep: str, after: int) -> Any:
@@ -121,7 +116,35 @@ def _orders(state: State, mine: Submission, sweep: str, after: int) -> Any:
 _SPECIAL: dict[str, Callable[..., Any]] = {
     "take": _take, "post": _post, "select_entries": _entries, "select_sweeps": _sweeps,
     "insert_partition": _draw, "insert_sweep": _create, "orders": _orders,
+    "settle": _settle,
 }  # fmt: skip
+
+#: What a call raises whose arguments are not as it takes them; a number can be too large for SQL.
+_NOT_TAKEN = (
+    TypeError, AttributeError, LookupError, ValueError, OverflowError, StatementError,
+)  # fmt: skip
+
+Method = Annotated[str, Path(json_schema_extra={"enum": sorted({*_PLAIN, *_SPECIAL})})]
+
+
+@routes.post("/{method}")
+def call(method: Method, asked: Call, request: Request, mine: Driver) -> dict[str, Any]:
+    """One call of a driver."""
+    state = state_of(request)
+    try:
+        args = unpacked(asked.args)
+        if method in _SPECIAL:
+            return {"answer": packed(_SPECIAL[method](state, mine, *args))}
+        if method not in _PLAIN:
+            raise RefusedError(404, "unknown_call", f"drivers have no call {method!r}")
+        place = _PLAIN[method]
+        if place is not None:
+            _own(mine, args[place])
+        answer = getattr(state.records.statements, method)(*args)
+    except _NOT_TAKEN as error:
+        raise RefusedError(422, "bad_call", f"{method} does not take these arguments") from error
+    return {"answer": packed(answer)}
+
 
 # every call is one of the store's own: a name that it loses is noticed here, not on a cluster
 assert all(hasattr(Store, name) for name in _PLAIN)

@@ -13,6 +13,7 @@ from quintain.service.guarding import Caller, Reader, Submitter
 from quintain.service.intake import admitted, digest_of
 from quintain.service.shown import page_of
 from quintain.service.state import State, state_of
+from quintain.service.uploads import BY_NAME
 from quintain.stopping import FINAL
 from quintain.stopping import stop as stop_sweep
 from quintain.upkeep import delete as take_out
@@ -26,6 +27,9 @@ routes = APIRouter(prefix="/v1", tags=["sweeps"], responses=RESPONSES)
 Limit = Annotated[int, Query(ge=1, le=1000, description="rows of a page")]
 After = Annotated[str | None, Query(description="`next` of the page before")]
 Json = dict[str, Any]
+AGAIN: dict[int | str, Json] = {
+    200: {"model": Json, "description": "It was queued before, under the same Idempotency-Key"}
+}
 
 
 class Asked(BaseModel):
@@ -36,16 +40,22 @@ class Asked(BaseModel):
     spec: Json = Field(description="the spec as JSON, as docs/spec.schema.json describes it")
     folder: str | None = Field(None, description="where its relative paths start, absolute")
     files: dict[str, str] = Field(
-        {}, description="files that were sent along, each with its SHA-256; paths start there"
-    )
+        {}, description="files that were sent along, each with its SHA-256; paths start there",
+        json_schema_extra=BY_NAME,
+    )  # fmt: skip
     priority: int = Field(0, ge=-100, le=100, description="higher goes first")
     fresh: bool = Field(False, description="run again what the records know already")
 
 
 class Budgets(BaseModel):
-    """What may be changed of a sweep that waits or runs."""
+    """What may be changed of a sweep that waits or runs: one of them, or both."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"anyOf": [
+            {"required": ["trials"], "properties": {"trials": {"type": "integer"}}},
+            {"required": ["timeout_s"], "properties": {"timeout_s": {"type": "number"}}},
+        ]},
+    )  # fmt: skip
 
     trials: int | None = Field(None, ge=1, le=10_000_000, description="configurations in all")
     timeout_s: float | None = Field(None, gt=0, le=1e9, description="wall seconds in all")
@@ -59,7 +69,7 @@ class Stop(BaseModel):
     reason: str = Field("", max_length=500)
 
 
-@routes.post("/sweeps", status_code=201)
+@routes.post("/sweeps", status_code=201, responses=AGAIN)
 def create(
     asked: Asked, request: Request, response: Response, caller: Submitter,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,

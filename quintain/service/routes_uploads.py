@@ -1,18 +1,38 @@
 """REST: contents that travel to the service, what drivers fetch of them, and the scout's line."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.convertors import Convertor, register_url_convertor
 
 from quintain.service.errors import RESPONSES, RefusedError
 from quintain.service.guarding import Submitter
 from quintain.service.routes_driver import Driver
 from quintain.service.state import state_of
-from quintain.service.uploads import refused
+from quintain.service.uploads import BY_NAME, SHA256, refused
 
 routes = APIRouter(prefix="/v1", tags=["uploads"], responses=RESPONSES)
+
+
+class Sha256(Convertor[str]):
+    """A digest in a path; so "missing", and whatever else is none, is no content's place."""
+
+    regex = "[0-9a-f]{64}"
+
+    def convert(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+
+register_url_convertor("sha256", Sha256())
+Digest = Annotated[str, Path(json_schema_extra=SHA256)]
+CONTENT: dict[str, Any] = {"requestBody": {"content": {"application/octet-stream": {}}}}
 
 
 class Announced(BaseModel):
@@ -20,7 +40,9 @@ class Announced(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    files: dict[str, str] = Field(description="the SHA-256 of each by its name")
+    files: dict[str, str] = Field(
+        description="the SHA-256 of each by its name", json_schema_extra=BY_NAME
+    )
 
 
 class Told(BaseModel):
@@ -43,15 +65,15 @@ def missing(asked: Announced, request: Request, caller: Submitter) -> dict[str, 
     return {"missing": uploads.missing(asked.files), "limit": uploads.limit}
 
 
-@routes.put("/uploads/{digest}", status_code=201)
-async def keep(digest: str, request: Request, caller: Submitter) -> dict[str, Any]:
+@routes.put("/uploads/{digest:sha256}", status_code=201, openapi_extra=CONTENT)
+async def keep(digest: Digest, request: Request, caller: Submitter) -> dict[str, Any]:
     """A content, under its SHA-256; the same content is kept once."""
     await state_of(request).uploads.keep(digest, request.stream())
     return {"digest": digest}
 
 
-@routes.get("/driver/uploads/{digest}")
-def fetch(digest: str, request: Request, mine: Driver) -> FileResponse:
+@routes.get("/driver/uploads/{digest:sha256}")
+def fetch(digest: Digest, request: Request, mine: Driver) -> FileResponse:
     """A content of the driver's own sweep."""
     state = state_of(request)
     files = state.records.sweep(mine.sweep).header.get("files") or {}

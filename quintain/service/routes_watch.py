@@ -1,35 +1,28 @@
 """REST: what a sweep has recorded, as it comes; its log, its notes, who changed it."""
 
 import asyncio
-import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from quintain.service.errors import RESPONSES, TEXT, RefusedError
 from quintain.service.guarding import Reader, Submitter
 from quintain.service.launching import log_of
+from quintain.service.news import MOST, event, told_of
 from quintain.service.state import State, state_of
-from quintain.stopping import FINAL
-from search.bodies import plain
-from search.entries import Entry
-from search.errors import RecordsError, UnknownSweepError
+from search.errors import UnknownSweepError
 
 routes = APIRouter(prefix="/v1", tags=["watching"], responses=RESPONSES)
 
 Json = dict[str, Any]
 STREAM: dict[int | str, Json] = {200: {"content": {"text/event-stream": {}}}}
-#: Seconds between two looks for news of a sweep that is watched.
-NEWS_EVERY_S = 1.0
 #: Seconds after which a quiet stream says that it is there.
 COMMENT_EVERY_S = 15.0
-#: Entries of one answer.
-MOST = 5000
 #: Bytes of a log in one answer.
 LOG_BYTES = 1_000_000
 
@@ -55,7 +48,7 @@ def record(
     new = state.records.entries_after(found.id, after, limit)
     return {
         "sweep": found.id, "state": found.state, "created": found.created,
-        "header": dict(found.header), "entries": [_told(seq, entry) for seq, entry in new],
+        "header": dict(found.header), "entries": [told_of(seq, entry) for seq, entry in new],
         "next": new[-1][0] if len(new) == limit else None, "last": new[-1][0] if new else after,
         "records": state.records.url, "place": state.records.place,
     }  # fmt: skip
@@ -76,40 +69,27 @@ def events(
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
-async def news(state: State, request: Request, sweep: str, after: int) -> AsyncIterator[str]:
-    """News of a sweep; what cannot be read now is tried again."""
-    silent = 0.0
-    while not await request.is_disconnected():
-        try:
-            # the state first: what was written before it is then among the entries
-            now = await run_in_threadpool(state.records.state, sweep)
-            new = await run_in_threadpool(state.records.entries_after, sweep, after, MOST)
-        except UnknownSweepError:
-            yield _event("gone", {"sweep": sweep})
-            return
-        except RecordsError:
-            now, new = "running", []
-        for seq, entry in new:
-            yield _event("entry", _told(seq, entry), seq)
-            after = seq
-        if now in FINAL and len(new) < MOST:
-            yield _event("end", {"sweep": sweep, "state": now})
-            return
-        silent = 0.0 if new else silent + NEWS_EVERY_S
-        if silent >= COMMENT_EVERY_S:
-            yield ": still here\n\n"
-            silent = 0.0
-        if len(new) < MOST:
-            await asyncio.sleep(NEWS_EVERY_S)
-
-
-def _event(kind: str, body: Json, seq: int | None = None) -> str:
-    number = "" if seq is None else f"id: {seq}\n"
-    return f"{number}event: {kind}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n"
-
-
-def _told(seq: int, entry: Entry) -> Json:
-    return {"seq": seq, **asdict(entry), "body": plain(entry.body)}
+async def news(state: State, request: Request, sweep: str, after: int) -> AsyncIterator[bytes]:
+    """News of a sweep, for one who watches it."""
+    silent = time.monotonic()
+    with state.news.watching(sweep, after) as watched:
+        while not await request.is_disconnected():
+            try:
+                piece = await watched.after(after)
+            except UnknownSweepError:
+                yield event("gone", {"sweep": sweep}).encode()
+                return
+            if piece.text:
+                yield piece.text
+                after, silent = piece.last, time.monotonic()
+            if piece.over is not None:
+                yield event("end", {"sweep": sweep, "state": piece.over}).encode()
+                return
+            if time.monotonic() - silent >= COMMENT_EVERY_S:
+                yield b": still here\n\n"
+                silent = time.monotonic()
+            if not piece.more:
+                await asyncio.sleep(watched.rest_s)
 
 
 @routes.get("/sweeps/{sweep}/log", response_class=Response, responses=TEXT)

@@ -10,6 +10,7 @@ from fastapi import Request
 from quintain.service.ground import Ground
 from quintain.service.keeper import Keeper
 from quintain.service.launching import Drivers
+from quintain.service.news import News
 from quintain.service.settings import Settings
 from quintain.service.shown import Shown
 from quintain.service.uploads import Uploads
@@ -29,6 +30,7 @@ class State:
     Attributes:
         uploads: contents that were sent along with sweeps.
         ground: who looks at what a spec asks of the machine that it will run on.
+        news: of sweeps that are watched.
         scouting: the same where that is a cluster.
         requests: answered, by method, route and status.
         seconds: that they took, by method and route.
@@ -41,6 +43,7 @@ class State:
     shown: Shown
     uploads: Uploads
     ground: Ground
+    news: News
     scouting: "Scouting | None" = None
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     seconds: defaultdict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from quintain.service.bundle import planted
 from quintain.service.errors import RefusedError
@@ -17,6 +18,10 @@ from quintain.service.errors import RefusedError
 #: Files of one sweep at most, and characters of a name.
 MOST_FILES, LONGEST = 2_000, 300
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+
+#: How the API's document tells of a digest, and of files by their names; ``refused`` tells more.
+SHA256: dict[str, Any] = {"pattern": f"^{_DIGEST.pattern}$"}
+BY_NAME: dict[str, Any] = {"additionalProperties": {"type": "string", **SHA256}}
 
 
 def refused(files: Mapping[str, str]) -> list[str]:
