@@ -6,9 +6,11 @@ import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from drills.served import QUINTAIN
 from drills.stage import Stage
+from drills.tunnel import Tunnel
 
 #: Seconds in which a sweep that waits is stopped.
 STOP_S = 2.0
@@ -37,11 +39,12 @@ space = {{ C = {{ float = [0.001, 100.0], log = true }} }}
 class Shell:
     """A user's terminal in the laptop's folder; ``wrong`` gathers what was not as it should be."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, url: str) -> None:
+        """``url``: where the service is asked."""
         self.wrong: list[str] = []
         self._folder = stage.user
         token = {"QUINTAIN_TOKEN": stage.served.token} if stage.served.token else {}
-        self._environment = {**os.environ, "QUINTAIN_SERVICE": stage.served.url, **token}
+        self._environment = {**os.environ, "QUINTAIN_SERVICE": url, **token}
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """A command in the background."""
@@ -81,8 +84,16 @@ class Shell:
 
 
 def commands(stage: Stage, trials: int = 12, fit_s: float = 0.5) -> list[str]:
-    """Submit, follow, list, show, trials, logs, report, extend, stop, delete: as documented."""
-    shell = Shell(stage)
+    """Submit, follow, list, show, trials, logs, report, stop, delete: as documented."""
+    where = urlsplit(stage.served.url)
+    assert where.hostname is not None
+    assert where.port is not None
+    with Tunnel(where.hostname, where.port) as tunnel:
+        return _walked(stage, Shell(stage, tunnel.url), trials, fit_s)
+
+
+def _walked(stage: Stage, shell: Shell, trials: int, fit_s: float) -> list[str]:
+    """One command after the other; what was wrong."""
     spec = shell.write("walked", trials, fit_s)
     began = time.monotonic()
     follower = shell.start("submit", spec, "--upload-data", "--follow")
@@ -92,9 +103,12 @@ def commands(stage: Stage, trials: int = 12, fit_s: float = 0.5) -> list[str]:
     finally:
         follower.kill()
     stage.told["followed_s"] = round(time.monotonic() - began, 1)
-    shell.check(follower.returncode == 0, f"--follow ended with {follower.returncode}: {err}")
-    shell.check(f"{trials}/{trials}" in err.replace(" of ", "/"), f"--follow showed {err[-300:]}")
-    sweep = out.split()[0] if out.split() else "walked-1"
+    code = follower.returncode
+    shell.check(code == 0, f"--follow ended with {code}: {err[-800:]}")
+    if code or not out.split():
+        return shell.wrong
+    sweep = out.split()[0]
+    shell.check(f"{sweep} is completed" in err, f"--follow showed {err[-300:]}")
     listed = {row["sweep"]: row for row in shell.json("list")}
     shell.check({sweep, waiting} <= set(listed), f"list has {sorted(listed)}")
     shown = shell.json("show", sweep)
