@@ -15,7 +15,7 @@ from evaluators.curves import MemoryCurve, Range, TimeCurve
 from evaluators.kept import SHARE
 from evaluators.types import Floats
 from search.finals_plan import plan_of, plan_on_more_rows
-from search.policy import FINALS_SHARE
+from search.policy import FINALS_SHARE, MOST_OUTPUTS
 from search.room import PLANNABLE, Node, Room
 
 DRAWS = 2000
@@ -266,7 +266,11 @@ def _on_all_rows(cost: ModelCost, demand: Demand) -> float:
 
 
 def finals_deals(demand: Demand, slots: int) -> float:
-    """Deals of all folds that follow the search, one after the other (see ``finals_plan``)."""
+    """Deals of all folds that follow the search, one after the other (see ``finals_plan``).
+
+    Workers share the folds of one where the driver can hold its outputs, of which there is taken to
+    be one a row (``search.shares``).
+    """
     if not demand.finals:
         return 0.0
     units = int(FINALS_SHARE * demand.trials * demand.repeats)
@@ -276,8 +280,12 @@ def finals_deals(demand: Demand, slots: int) -> float:
         plan = plan_on_more_rows(units)
         plan = replace(plan, finalists=min(plan.finalists, demand.trials))
     jobs = plan.finalists + (1 + demand.repeats) * plan.default
-    choosing = max(1.0, jobs / slots) if jobs > 1 else 0.0
-    return choosing + plan.repeats
+    lanes = slots if plan.repeats * demand.rows_held <= MOST_OUTPUTS else 1
+    longest, estimating = (
+        math.ceil(deals * demand.folds / lanes) / demand.folds for deals in (1, plan.repeats)
+    )
+    choosing = max(longest, jobs / slots) if jobs > 1 else 0.0
+    return choosing + estimating
 
 
 def least_memory_mb(costs: Sequence[ModelCost], demand: Demand) -> float:

@@ -54,6 +54,8 @@ def start(tmp_path, search, seconds):
     return subprocess.Popen(
         [sys.executable, "program.py", "marks"], cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path},
+        # tests may run where Ctrl-C is ignored, as behind nohup: a notebook's kernel does not
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
