@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -91,10 +92,22 @@ def _connect(address: str | None, cpus: int | None) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address is None:
             raise
-        raise ClusterError(
-            f"no Ray cluster answers at {address} ({error}); check the address and that "
-            "RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token"
-        ) from error
+        raise ClusterError(_refused(address, str(error))) from error
+
+
+def _refused(address: str, said: str) -> str:
+    """Why Ray did not connect, in one line; ``said``: Ray's own words, of several."""
+    versions = re.findall(r"Ray: (\S+)\s+Python: (\S+)", said)
+    if len(versions) == 2:
+        there, here = (f"Ray {ray} on Python {python}" for ray, python in versions)
+        return (
+            f"the cluster at {address} runs {there}, this program {here}: install the same minor "
+            "versions on both"
+        )
+    return (
+        f"no Ray cluster answers at {address} ({' '.join(said.split())}); check the address and "
+        "that RAY_AUTH_TOKEN or ~/.ray/auth_token holds the cluster's token"
+    )
 
 
 class RaySession:
