@@ -68,7 +68,7 @@ class Flight:
 
     def heard(self, report: Report) -> None:
         """Note who reports, and what it took to become ready."""
-        self.worker = report.worker or self.worker
+        self.worker = self.worker or report.worker  # by one name from its start to its end
         self.start_s += report.start_s
 
     def waited_s(self) -> float:
