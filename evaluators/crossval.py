@@ -198,14 +198,11 @@ class Evaluator:
         with run.meter as meter, run.listening():
             with meter.phase("load"):
                 model = self._built(configuration, split.train, split)
-                train_values = self._rows(model, split.train)
                 self._watch(model, number, run)
             if ended := self._after_few_rows(model, configuration, number, run):
                 model = ended
             else:
-                with meter.phase("fit"):
-                    self._fit(model, train_values, split.train)
-            del train_values  # or the rows to test on would lie beside those learnt from
+                self._fit(model, split.train, run)
             with meter.phase("load"):
                 test_values = self._rows(model, split.test)
             with meter.phase("score"):
@@ -232,18 +229,23 @@ class Evaluator:
             seed=task.seed + (split.repeat if task.reseeded else 0),
         )  # fmt: skip
 
-    def _fit(self, model: FoldModel | NumberModel, values: Floats | Rows, index: Ints) -> None:
+    def _fit(self, model: FoldModel | NumberModel, index: Ints, run: Run) -> None:
+        """On these rows, whose copy goes before others are loaded to test on."""
         data = self.dataset
-        weight = None if data.weight is None else data.weight[index]
-        model.fit(values, data.target[index], sample_weight=weight)
+        with run.meter.phase("load"):
+            values = self._rows(model, index)
+            weight = None if data.weight is None else data.weight[index]
+        with run.meter.phase("fit"):
+            model.fit(values, data.target[index], sample_weight=weight)
 
     def _after_few_rows(
         self, whole: FoldModel | NumberModel, configuration: Configuration, number: int, run: Run
     ) -> FoldModel | NumberModel | None:
         """Rung 0 of what is not fitted in rounds: the model as it is there, if the trial ends.
 
-        Whatever goes wrong with so few rows says nothing of all of them: then there is no rung 0.
-        Nobody waits there for others: it has yet to be seen whether its ranks can be believed.
+        Whatever goes wrong with so few rows says nothing of all of them: then there is no rung 0,
+        and the trial's warnings say why. Nobody waits there for others: it has yet to be seen
+        whether its ranks can be believed.
         """
         split, data, race = run.splits[0], self.dataset, run.race
         if number or race is None or not run.few_rows or hasattr(whole.model, "stop_after"):
@@ -251,13 +253,15 @@ class Evaluator:
         few = few_of(split.train, data.target, len(data.classes))
         if few is None:
             return None
-        with run.meter.phase("fit"):
-            model = self._built(configuration, few, split)
-            try:
-                self._fit(model, self._rows(model, few), few)
+        model = self._built(configuration, few, split)
+        try:
+            self._fit(model, few, run)
+            with run.meter.phase("score"):
                 ended = run.reach(0, self._at_rung(model, split, race), waits=False)
-            except Exception:
-                return None
+        except Exception as error:
+            reason = self._classified(error, configuration).reason
+            run.said.setdefault(f"no rung 0 on {len(few)} rows: {reason}")
+            return None
         return model if ended else None
 
     def _at_rung(self, model: FoldModel | NumberModel, split: Split, race: Metric) -> float:

@@ -19,7 +19,7 @@ from search.events import (
 from search.trials import Trial, Trials
 
 #: The numbers of a trial's folds that are done.
-Kept = Callable[[int], Iterable[int]]
+FoldsOf = Callable[[int], Iterable[int]]
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Flight:
             item.trial == trial and item.bar is not None and item.bar.pauses for item in self.items
         )
 
-    def began(self, event: PackStarted, trials: Trials, kept: Kept) -> list[Entry]:
+    def began(self, event: PackStarted, trials: Trials, kept: FoldsOf) -> list[Entry]:
         """Its worker began, after it had waited for it.
 
         Told of what is under way by that. Of one that several workers share the first is told,

@@ -124,3 +124,4 @@ def test_what_fails_on_few_rows_only_has_no_rung(data):
     _, outcome = scored(data, "knn", Bar.pausing("maximize"), **many)
     assert math.isnan(outcome.path[0])
     assert outcome.given_up is None
+    assert [said for said in outcome.warnings if said.startswith("no rung 0 on ")]
