@@ -15,6 +15,10 @@ from typing import Any
 import numpy as np
 
 WORKERS, FOLDS, METRIC = 2, 3, "average_precision"
+#: X and y as one file, for ours; peers have them as arrays.
+ROWS_FILE = "rows.npz"
+#: Ours with one set of cuts for all folds: its scores are no peer's.
+SHARED = "quintain-shared"
 PARAMS = {"n_estimators": 50, "tree_method": "hist"}
 
 
@@ -40,13 +44,19 @@ def grid(configurations: int) -> dict[str, list[Any]]:
     return {"max_depth": depths, "learning_rate": [0.05, 0.1, 0.2, 0.3]}
 
 
-def spec(configurations: int) -> dict[str, Any]:
-    """The same search as a spec of ours."""
+def spec(configurations: int, *, shared_cuts: bool = False) -> dict[str, Any]:
+    """The same search as a spec of ours, of a file as a spec names one."""
     return {
         "name": "large",
+        "data": {"source": ROWS_FILE, "target": "target"},
         "holdout": {"test_size": False},
         "evaluate": {"folds": FOLDS, "metric": METRIC, "metrics": [], "folds_seed": 0},
-        "search": {"trials": configurations, "max_concurrent": WORKERS, "sampler": "grid"},
+        "search": {
+            "trials": configurations,
+            "max_concurrent": WORKERS,
+            "sampler": "grid",
+            "shared_cuts": shared_cuts,
+        },
         "model": [{"estimator": "xgboost", "params": PARAMS, "space": grid(configurations)}],
     }
 
@@ -128,16 +138,15 @@ def ray(folder: Path, configurations: int) -> Told:
     return Told(ended, ended, scores, sum(each["fit_s"] for each in told.values()))
 
 
-def _quintain(runner: str) -> Callable[[Path, int], Told]:
+def _quintain(runner: str, *, shared_cuts: bool = False) -> Callable[[Path, int], Told]:
     def search(folder: Path, configurations: int) -> Told:
         import quintain
         from search.records import Records
 
         url = f"{folder}/records.db"
-        result = quintain.run(
-            spec(configurations), rows(folder), runner=runner, records=url, progress=False,
-            plan=False,
-        )  # fmt: skip
+        asked = spec(configurations, shared_cuts=shared_cuts)
+        asked["data"]["source"] = str(folder / ROWS_FILE)
+        result = quintain.run(asked, runner=runner, records=url, progress=False, plan=False)
         ended = time.time()
         if result.state != "completed":
             raise SystemExit(f"the sweep ended as {result.state}")
@@ -155,6 +164,7 @@ SYSTEMS: Mapping[str, Callable[[Path, int], Told]] = {
     "ray": ray,
     "quintain-local": _quintain("local"),
     "quintain-ray": _quintain("ray"),
+    SHARED: _quintain("local", shared_cuts=True),
 }
 
 

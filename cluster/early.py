@@ -25,6 +25,9 @@ class EarlyRay:
     has started them (PR_SET_PDEATHSIG, see prctl(2)).
     """
 
+    #: Of the runner it is for.
+    name = "ray"
+
     def __init__(
         self, address: str | None, threads: int, workers: int | None, warm: Sequence[str]
     ) -> None:

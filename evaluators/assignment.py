@@ -32,6 +32,8 @@ class Assignment:
         fresh_dearer: how many times as long a fold of a fresh partition may take as one searched
             on; more than 1 where it has more rows.
         race: what trials are compared by before their end; None: nobody is.
+        shared_cuts: whether XGBoost bins all folds that are searched on by one sketch of some of
+            their rows; fresh ones and ``exact`` have their own.
         own: modules of the user's that recipes and metrics may come from.
     """
 
@@ -47,6 +49,7 @@ class Assignment:
     tuned_objective: bool = False
     fresh_dearer: float = 1.0
     race: Metric | None = None
+    shared_cuts: bool = False
     own: OwnCode | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from evaluators.models import build, classify_failure, load_library
 from evaluators.number_model import NumberModel
 from evaluators.oof import encode
 from evaluators.race import Bar, rounds_watched
-from evaluators.rows import Rows, by_reference
+from evaluators.rows import Rows, by_reference, cuts_of
 from evaluators.scoring import notices, outputs, score_fold, score_trial
 from evaluators.thresholds import tuned
 from evaluators.types import (
@@ -41,7 +41,8 @@ WARNINGS_KEPT = 5
 class Evaluator:
     """Scores configurations on fixed partitions of one dataset, in this process.
 
-    ``partitions`` holds the folds of each: 0 is searched on, the others are fresh.
+    ``partitions`` holds the folds of each: 0 is searched on, the others are not, or again with the
+    cuts of each fold.
 
     After an outcome with ``spent`` set, a fit that could not be interrupted still runs here:
     the process has to end before anything else is evaluated.
@@ -54,8 +55,9 @@ class Evaluator:
         self.dataset = dataset
         self.partitions = partitions
         self.spent = False
-        # as many folds as there are, with two ways of weighing their rows
-        self.kept = Kept(2 * len(partitions[0]))
+        # as many folds as there are, with two ways of weighing their rows, and shared cuts
+        self.kept = Kept(2 * len(partitions[0]) + assignment.shared_cuts)
+        self._cuts = cuts_of(partitions[0], dataset) if assignment.shared_cuts else None
         self._share_mb = usable_memory_mb() * assignment.threads / usable_cores()
         for recipe in assignment.recipes.values():
             load_library(recipe)
@@ -83,7 +85,8 @@ class Evaluator:
         numbers, done = part or range(len(splits)), {result.fold: result for result in kept}
         race = self.assignment.race if partition == 0 and 0 in numbers else None
         run = Run(splits, self._limit(partition, len(numbers)), memory_mb, race, bar)
-        self.kept.begin(self._share_mb if memory_mb is None else memory_mb)
+        run.cuts = self._cuts if partition == 0 else None
+        self.kept.begin(self._share_mb if memory_mb is None else memory_mb, partition)
         for number in numbers:
             if number in done:
                 self._take_over(run, done[number])
@@ -127,6 +130,7 @@ class Evaluator:
             try:
                 scored = self._scored(run)
                 if interval and scored.failure is None:
+                    self.kept.clear()  # of the last folds there are: draws take the room
                     scored = replace(scored, interval=self._interval(run, scored))
             except Exception as error:
                 scored = self._failed(run, self._classified(error, configuration))
@@ -233,7 +237,7 @@ class Evaluator:
         """On these rows, whose copy goes before others are loaded to test on."""
         data = self.dataset
         with run.meter.phase("load"):
-            values = self._rows(model, index)
+            values = self._rows(model, index, run.cuts)
             weight = None if data.weight is None else data.weight[index]
         with run.meter.phase("fit"):
             model.fit(values, data.target[index], sample_weight=weight)
@@ -274,10 +278,12 @@ class Evaluator:
         )  # fmt: skip
         return scores[race.name]
 
-    def _rows(self, model: FoldModel | NumberModel, index: Ints) -> Floats | Rows:
+    def _rows(
+        self, model: FoldModel | NumberModel, index: Ints, cuts: Ints | None = None
+    ) -> Floats | Rows:
         """Rows for a model, copied unless it takes them by reference."""
         values = self.dataset.values
-        return Rows(values, index, self.kept) if by_reference(model) else values[index]
+        return Rows(values, index, self.kept, cuts) if by_reference(model) else values[index]
 
     def _scored(self, run: Run) -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""

@@ -15,6 +15,7 @@ StratifiedGroupKFold would balance sizes better, but takes 0.1 ms per distinct r
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ _DISAGREE = 0.1
 _MOST = 0.5
 
 
+@lru_cache(maxsize=1)  # a table is dealt at least three times
 def alike(dataset: Dataset) -> Ints | None:
     """(rows,) one code for all rows with the same features; None where no two rows have them."""
     blind = replace(dataset, target=np.zeros_like(dataset.target))

@@ -34,6 +34,7 @@ class Kept:
         self._most = most
         self._bound_mb = 0.0
         self._trial = 0
+        self._scope: Hashable = None
         self._entries: dict[Hashable, _Entry] = {}
         self.hits = self.made = 0
 
@@ -42,11 +43,18 @@ class Kept:
         """What all that is kept holds, in units of 2**20 bytes."""
         return sum(entry.megabytes for entry in self._entries.values())
 
-    def begin(self, memory_mb: float) -> None:
-        """A new trial, which may take so much own memory."""
+    def begin(self, memory_mb: float, scope: Hashable = None) -> None:
+        """A new trial, which may take so much own memory; what is of another ``scope`` goes."""
+        if scope != self._scope:
+            self.clear()
+            self._scope = scope
         self._trial += 1
         self._bound_mb = SHARE * memory_mb
         self._make_room(0.0)
+
+    def clear(self) -> None:
+        """Keep nothing of what there is."""
+        self._entries.clear()
 
     def get(
         self, owner: object, key: Hashable, make: Callable[[], T], megabytes: Callable[[T], float]

@@ -113,6 +113,13 @@ def memory_watch() -> MemoryWatch:
         return _watch
 
 
+def hand_back() -> None:
+    """Freed memory that malloc keeps, to the system; where it cannot be, nothing."""
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
 def _malloc_trim() -> Callable[[int], int] | None:
     """The C library's way to hand freed memory back: glibc has one, others do not."""
     if sys.platform != "linux":

@@ -149,7 +149,7 @@ TABLE: Mapping[str, Registered] = {
         writable=True,  # scikit-learn 1.9 refuses read-only float32 rows with gaps
     ),
     "hist_gradient_boosting": Registered(
-        "sklearn.ensemble",
+        "evaluators.staged_hist",
         "HistGradientBoostingClassifier",
         "codes",
         {

@@ -53,7 +53,7 @@ REGRESSORS: Mapping[str, Registered] = {
         writable=TABLE["extra_trees"].writable,
     ),
     "hist_gradient_boosting": Registered(
-        "sklearn.ensemble",
+        "evaluators.staged_hist",
         "HistGradientBoostingRegressor",
         "codes",
         {

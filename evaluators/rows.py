@@ -1,17 +1,19 @@
 """Rows of a matrix by reference, for models that can take them part by part."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from evaluators.kept import Kept
-from evaluators.types import Floats, Ints
+from evaluators.types import Dataset, Floats, Ints, Split
 
 #: A part has about so many bytes: few enough to be nothing beside a fit, so many that what goes
 #: on in between costs nothing. Rows of no more bytes are taken whole.
 PART_BYTES = 32 * 2**20
+#: Rows that shared cuts are found from: a tenth, and so many at least where there are as many.
+CUTS_SHARE, FEWEST_FOR_CUTS = 10, 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,11 +24,14 @@ class Rows:
         values: (all rows, columns), often a mapped file.
         index: positions of these rows.
         kept: where what is made of them may stay for the next fit.
+        cuts: positions of rows whose quantiles bin these ones too; None: these rows' own do. The
+            same array for all folds.
     """
 
     values: Floats
     index: Ints
     kept: Kept = field(default_factory=Kept)
+    cuts: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -66,3 +71,20 @@ def in_parts(answer: Callable[[Floats], Any], X: Floats | Rows) -> Any:
     if not isinstance(X, Rows):
         return np.asarray(answer(X))
     return np.concatenate([np.asarray(answer(X.part(where))) for where in X.slices()])
+
+
+def cuts_of(splits: Sequence[Split], data: Dataset) -> Ints:
+    """Positions of the rows whose quantiles bin all these folds, evenly spaced.
+
+    Test rows are among them, without their labels. The last category of each column is there too:
+    XGBoost knows those up to the last it has seen.
+    """
+    used = np.zeros(data.rows, dtype=bool)
+    for split in splits:
+        used[split.train] = used[split.test] = True
+    found = np.flatnonzero(used)
+    chosen = found[:: max(1, min(CUTS_SHARE, len(found) // FEWEST_FOR_CUTS))]
+    named = [place for place, column in enumerate(data.columns) if column.levels is not None]
+    last = [found[np.argmax(np.nan_to_num(data.values[found, each], nan=-1))] for each in named]
+    cuts: Ints = np.union1d(chosen, np.array(last, dtype=chosen.dtype))
+    return cuts

@@ -116,14 +116,14 @@ def _room(plan: SplitPlan, dataset: Dataset, copies: Ints | None) -> tuple[int, 
         assert dataset.time is not None
         moments = len(np.unique(dataset.time))
         return max(1, moments - 1), f"there are {moments} moments in time"
-    if together is None:
-        word, together = "rows", np.arange(dataset.rows)
-    else:
-        word = "groups" if plan.splitter == "group" else "distinct rows"
+    word = "groups" if plan.splitter == "group" else "rows" if together is None else "distinct rows"
     if dataset.regression:
-        number = len(np.unique(together))
+        number = dataset.rows if together is None else len(np.unique(together))
         return number, f"there are {number} {word}"
-    units = [len(np.unique(together[dataset.target == code])) for code in classes]
+    if together is None:
+        units = [int(np.count_nonzero(dataset.target == code)) for code in classes]
+    else:
+        units = [len(np.unique(together[dataset.target == code])) for code in classes]
     rarest = int(np.argmin(units))
     return units[rarest], f"class {dataset.classes[rarest]!r} has {units[rarest]} {word}"
 

@@ -11,7 +11,7 @@ from evaluators.metrics import Metric
 from evaluators.profiler import Profiler
 from evaluators.race import Bar
 from evaluators.thresholds import Tuned
-from evaluators.types import Failure, FoldResult, Resources, Split, together
+from evaluators.types import Failure, FoldResult, Ints, Resources, Split, together
 from evaluators.watchdog import Overrun
 
 
@@ -22,7 +22,7 @@ class Run:
     ``meter`` is that of the fold under way, or of what comes after the last one.
 
     ``race``: the metric at each rung, None for no rungs; ``path``: the scores there, NaN where not
-    reached; ``given_up``: the rung at which ``bar`` ended it.
+    reached; ``given_up``: the rung at which ``bar`` ended it. ``cuts``: see ``evaluators.rows``.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Run:
         self.race = race
         self.path: list[float] = [math.nan] * len(splits) if race is not None else []
         self.given_up: int | None = None
+        self.cuts: Ints | None = None
         self._bar = bar
 
     @property

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 #: Outputs of all trials together above which it is left out: it would need gigabytes.
 MOST_CELLS = 20_000_000
 #: Its mean is what counts, and that is settled by so many draws to a tenth of its own error.
-DRAWS = 200
+#: Where outputs are millions a draw takes a third of a second, and that error is small: there as
+#: few as settle it to a seventh, that the user need not wait for a minute.
+DRAWS, FEWEST_DRAWS, CELLS_DRAWN = 200, 50, 400_000_000
 
 
 def close(prepared: "Prepared", store: Records, lease: Lease) -> None:
@@ -84,7 +86,8 @@ def _note_optimism(prepared: "Prepared", store: Records, lease: Lease) -> None:
         return
     trials = [_outputs(prepared, store, lease.sweep, entry) for entry in completed]
     metric = prepared.objective
-    score, interval = bbc(metric, trials, draws=DRAWS)
+    draws = min(DRAWS, max(FEWEST_DRAWS, CELLS_DRAWN // cells))
+    score, interval = bbc(metric, trials, draws=draws)
     body = {"score": score, "trials": len(trials), "bounds": metric.bounds, **asdict(interval)}
     store.append(lease.sweep, [Entry("optimism", time.time(), body)], lease)
 

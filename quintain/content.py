@@ -26,6 +26,7 @@ def trial_keys(prepared: "Prepared") -> TrialKeys:
         task.seed, task.cut, task.tune and [task.tune.name, task.tune.direction],
         task.tuned_objective, evaluate.costs, of_metrics,
         None if task.own is None else task.own.digests,
+        *(["shared cuts"] if task.shared_cuts else []),
     ]  # fmt: skip
     evaluation = evaluation_key(prepared.dataset, prepared.splits, task.metrics, scoring)
     models = {

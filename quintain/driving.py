@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from cluster.runner import Machine, Runner, Workload
 from evaluators.mapped import mapped
+from evaluators.memory import hand_back
 from evaluators.types import Configuration, Warned
 from search.driver import Driver, Listener, Orders, no_orders
 from search.entries import BUDGETED, Entry
@@ -74,6 +75,7 @@ def search(
     entries = list(store.entries(sweep_id))
     # steps compete for nothing, and are on fresh folds themselves
     fresh, warned = ([], []) if "vary" in header else fresh_partitions(prepared, store, sweep_id)
+    fresh = mapped(fresh)
     open_record(prepared, runner.name, store, lease, entries, slots, machine.cpus, warned)
     if foresight is not None:
         store.append(sweep_id, [Entry("plan", time.time(), foresight.to_json())], lease)
@@ -93,9 +95,13 @@ def search(
     )  # fmt: skip
     listeners = [watcher.begin(before, machine, spec.search.trials, slots)] if watcher else []
     driver = Driver(sweep, store, sweep_id, lease, listeners, orders=bounds.orders)
-    workload = Workload(prepared.assignment, prepared.dataset, [prepared.splits, *mapped(fresh)])
+    partitions = [prepared.splits, *fresh]
+    if rules is not None and rules.cuts_shared:
+        partitions.append(prepared.splits)  # search.finals_plan.EXACT
+    workload = Workload(prepared.assignment, prepared.dataset, partitions)
     try:
         driver.poll()
+        hand_back()  # what reading and dealing took
         with stopped_by_signals(driver.stop):
             runner.run(driver, workload, slots)
     finally:

@@ -50,7 +50,15 @@ def final_rules(prepared: "Prepared", fresh: Sequence[Sequence[Split]]) -> Final
     """What finalists are scored on, in numbers. ``fresh``: the partitions for it."""
     repeats, part = prepared.plan.repeats, prepared.part
     folds = len(prepared.splits) // repeats
+    shared = cuts_shared(prepared)
     if part is None:
-        return FinalRules(folds, repeats, tested_share(prepared.splits))
+        return FinalRules(folds, repeats, tested_share(prepared.splits), cuts_shared=shared)
     more = part.of / len(part.rows)
-    return FinalRules(folds, repeats, tested_share(fresh[0]), part.dearer, more)
+    return FinalRules(folds, repeats, tested_share(fresh[0]), part.dearer, more, shared)
+
+
+def cuts_shared(prepared: "Prepared") -> frozenset[str]:
+    """Models whose folds have the same cuts in the search."""
+    task = prepared.assignment
+    of_xgboost = (name for name, each in task.recipes.items() if each.estimator == "xgboost")
+    return frozenset(of_xgboost if task.shared_cuts else ())

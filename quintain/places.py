@@ -1,5 +1,6 @@
 """Where the trials of a sweep run, and what of it is started before its data is read."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -27,6 +28,11 @@ RUNNERS = ("auto", "ray", "local", "inline")
 #: A file of more bytes is read first: what it takes is then known to whoever reckons with memory,
 #: and reading takes longer than what could be saved.
 EARLY_BELOW = 32_000_000
+#: With "auto", bytes of the file times trials below which the work is likely to be a matter of
+#: seconds, and above which it is likely to be more: Adult's 5 MB take a booster about 5 s a trial.
+#: Between the two nothing is begun. Local workers that were begun in vain cost two seconds of
+#: another core; a Ray that was begun is used.
+LIKELY_LOCAL, LIKELY_RAY = 10_000_000, 100_000_000
 
 
 @contextmanager
@@ -35,13 +41,17 @@ def begun_early(
 ) -> Iterator["Early | None"]:
     """Start what will run, while the data is read; ended with the block if nobody has by then.
 
-    None where that is not known yet, or where the data may be large.
+    None where that cannot even be guessed, or where the data may be large.
     """
-    known = runner in ("ray", "local") or (runner == "auto" and address is not None)
-    if not known or (data is None and not _small(spec)):
+    size = 0 if data is not None else _file_bytes(spec)
+    named: str | None = runner
+    if runner == "auto":
+        unknown = data is not None
+        named = "ray" if address else None if unknown else _likely(size * spec.search.trials)
+    if named not in ("ray", "local") or size >= EARLY_BELOW:
         yield None
         return
-    begun = _begun(spec, runner, address)
+    begun = _begun(spec, named, address)
     try:
         yield begun
     except BaseException:
@@ -52,10 +62,17 @@ def begun_early(
         begun.close()
 
 
-def _small(spec: Spec) -> bool:
-    """Whether the spec's table is a small file, as far as a look tells."""
+def _file_bytes(spec: Spec) -> float:
+    """Size of the spec's table as a look tells it; infinite where it is no file."""
     file = spec.folder / str(spec.data.source)
-    return file.is_file() and file.stat().st_size < EARLY_BELOW
+    return file.stat().st_size if file.is_file() else math.inf
+
+
+def _likely(work: float) -> str | None:
+    """What "auto" is going to take for so many bytes times trials; None where it is open."""
+    if work < LIKELY_LOCAL:
+        return "local"
+    return "ray" if work > LIKELY_RAY else None
 
 
 def _begun(spec: Spec, runner: str, address: str | None) -> "Early | None":
@@ -113,6 +130,9 @@ class Place:
         self.share = share
         self._early = early
         self.name = self._named(runner)
+        if early is not None and early.name != self.name:
+            early.abandon()
+            self._early = None
         if address is not None and self.name != "ray":
             raise QuintainError(f"--address needs the ray runner, not {self.name}")
 
@@ -128,9 +148,11 @@ class Place:
         """The runner asked for; "auto" takes Ray unless the work is a matter of seconds."""
         if runner != "auto":
             return runner
+        if self.address or (self._early is not None and self._early.name == "ray"):
+            return "ray"
         trials = self.prepared.spec.search.trials
         long = self.trial_s is None or self.trial_s * trials >= LOCAL_BELOW_S
-        return "ray" if self.address or long else "local"
+        return "ray" if long else "local"
 
     @contextmanager
     def __call__(self) -> Iterator[tuple[Runner, Machine]]:

@@ -208,7 +208,8 @@ def prepare(
         tune=measured.tune,
         tuned_objective=measured.tuned_objective,
         fresh_dearer=1.0 if part is None else part.dearer,
-        race=measured.raced(spec.search, dataset.binary), own=own,
+        race=measured.raced(spec.search, dataset.binary), shared_cuts=spec.search.shared_cuts,
+        own=own,
     )  # fmt: skip
     return Prepared(
         spec, space_of(spec), dataset, division, plan, splits, assignment,

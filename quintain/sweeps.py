@@ -285,6 +285,7 @@ def _sweep(
         runner, machine = started or stack.enter_context(place())
         bounds = Bounds(place.slots, place.share, orders_of(store, sweep_id, heard))
         search(prepared, runner, machine, store, lease, watcher, foresight, bounds)
+        runner.close()  # workers hold memory that what follows may want
         if "vary" in store.header(sweep_id):
             from quintain.varying.concluding import conclude
 

@@ -28,6 +28,7 @@ from search.events import (
 from search.finals_plan import (
     CHOICE,
     ESTIMATE,
+    EXACT,
     SEARCH,
     Candidate,
     Job,
@@ -182,9 +183,9 @@ class Finals:
 
     def _size(self, job: Job) -> tuple[int, float]:
         """Folds of a job, and how many times the rows of one that is searched on each has."""
-        rules, fresh = self._rules, job.partition != SEARCH
-        folds = job.folds or rules.folds * (1 if fresh else rules.repeats)
-        return folds, rules.more_rows if fresh else 1.0
+        rules = self._rules
+        folds = job.folds or rules.folds * (1 if job.fresh else rules.repeats)
+        return folds, rules.more_rows if job.fresh else 1.0
 
     def _limit_s(self, job: Job) -> float | None:
         """Seconds that a job may take."""
@@ -202,7 +203,7 @@ class Finals:
         trial_s = candidate.wall_s
         if math.isnan(trial_s):
             trial_s = self._queue.trial_s(candidate.model) or 0.0
-        dearer = rules.dearer if job.partition != SEARCH else 1.0
+        dearer = rules.dearer if job.fresh else 1.0
         fold_s = trial_s * dearer / (rules.folds * rules.repeats)
         return Shares.of(folds, fold_s, policy.pack_s, job.kept)
 
@@ -341,6 +342,8 @@ class Finals:
         return []
 
     def _estimate(self, winner: int) -> None:
-        """The winner is known: its estimate is the last job."""
+        """The winner is known: its estimate comes last, with what shared cuts made of its score."""
         self.winner = winner
         self.jobs.append(Job(winner, ESTIMATE, self.plan.repeats * self._rules.folds))
+        if self.candidates[winner].model in self._rules.cuts_shared:
+            self.jobs.append(Job(winner, EXACT))

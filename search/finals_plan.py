@@ -15,8 +15,9 @@ from search.policy import FINALS_SHARE, Policy
 from search.shares import Shares
 from search.trials import Trial, Trials
 
-#: Partitions by number: searched on, for the choice among finalists, for the estimate alone.
-SEARCH, CHOICE, ESTIMATE = 0, 1, 2
+#: Partitions by number: searched on, for the choice among finalists, for the estimate alone; the
+#: first again with the cuts of each fold, where those were shared in the search.
+SEARCH, CHOICE, ESTIMATE, EXACT = 0, 1, 2, 3
 
 MOST_FINALISTS = 5
 #: Where a part of the rows is searched, so many meet on all of them at least: the best on a part
@@ -214,6 +215,11 @@ class Job:
             self.score = number(body["scores"][objective])
             self.by_fold = tuple(number(each) for each in body["folds"][objective])
             self.cpu_s = number(body["resources"]["cpu_s"])
+
+    @property
+    def fresh(self) -> bool:
+        """Whether its folds are others than those searched on."""
+        return self.partition in (CHOICE, ESTIMATE)
 
     @property
     def ready(self) -> bool:

@@ -56,6 +56,7 @@ class FinalRules:
         dearer: how many times as long a fold of a fresh partition is taken to last as one searched
             on; 1 where they have the same rows, more where a part of the rows is searched.
         more_rows: how many times as many rows it learns from.
+        cuts_shared: models that were searched with other cuts than they are fitted with later.
     """
 
     folds: int
@@ -63,6 +64,7 @@ class FinalRules:
     test_share: float
     dearer: float = 1.0
     more_rows: float = 1.0
+    cuts_shared: frozenset[str] = frozenset()
 
     @property
     def on_more_rows(self) -> bool:

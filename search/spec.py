@@ -143,6 +143,9 @@ class Search(Section):
     trial_timeout: Seconds = Field(default=None, description="seconds for one trial")
     max_concurrent: AutoOrCount = Field(default="auto", description="trials at the same time")
     pruner: Pruner = Field(default="auto", description="who ends losing trials early")
+    shared_cuts: Flag = Field(
+        default=False, description="xgboost: one set of bin edges for all folds of the search"
+    )
     stop_when: StopWhen = Field(default=StopWhen(), description="reasons to end early")
     constraints: Constraints = Field(default=Constraints(), description="what the winner may cost")
     warm_start: Annotated[tuple[Text, ...], Field(max_length=5)] = Field(

@@ -38,6 +38,7 @@ def broken_rules(tree: Mapping[str, Any]) -> dict[Place, str]:
         _grid,
         _constraints,
         _warm_start,
+        _cuts,
     )
     return {place: sentence for rule in rules for place, sentence in rule(tree)}
 
@@ -253,3 +254,14 @@ def _warm_start(tree: Mapping[str, Any]) -> Iterator[Problem]:
     again = next((each for place, each in enumerate(named) if each in named[:place]), None)
     if again is not None:
         yield ("search", "warm_start"), f"{shown(again)} stands there twice; name it once"
+
+
+def _cuts(tree: Mapping[str, Any]) -> Iterator[Problem]:
+    """Whoever is to share cuts is there."""
+    named = [_part(block, "estimator") for _, block in _blocks(tree)]
+    asked = _part(tree, "search", "shared_cuts") is True
+    if asked and named and not {"xgboost", None} & set(named):
+        yield (
+            ("search", "shared_cuts"),
+            "no [[model]] is xgboost, and no other has cuts to share: leave it out",
+        )

@@ -9,7 +9,8 @@ from evaluators.types import Interval
 from search import bodies
 from search.bodies import Json, number
 from search.entries import Entry
-from search.finals_plan import CHOICE, ESTIMATE, SEARCH, Candidate
+from search.finals_plan import CHOICE, ESTIMATE, EXACT, SEARCH, Candidate
+from search.view_cuts import CutsView
 from search.view_rows import TrialFold, TrialView
 
 
@@ -128,6 +129,7 @@ class FinalsView:
     ``part``: as the header tells it, which part of the rows was searched; None for all.
     ``threshold``: tuned for the winner on all rows, where a part of them was searched.
     ``runs``: each finalist on each partition; costs are of those that were run here.
+    ``cuts``: where they were shared in the search, and the winner's were compared.
     """
 
     finalists: tuple[FinalistView, ...] = ()
@@ -143,6 +145,7 @@ class FinalsView:
     part: Mapping[str, Any] | None = None
     threshold: float | None = None
     runs: tuple[TrialView, ...] = ()
+    cuts: CutsView | None = None
 
     def to_json(self, selection: float) -> dict[str, Json] | None:
         """The ``estimate`` of `quintain run --json`; None where there is none."""
@@ -170,6 +173,8 @@ class FinalsView:
             },
         }
         told["finalists"] = [each.to_json() for each in self.finalists]
+        if self.cuts is not None:
+            told["cuts"] = self.cuts.to_json()
         return {name: bodies.plain(value, f"$.estimate.{name}") for name, value in told.items()}
 
 
@@ -215,12 +220,14 @@ class FinalsFold:
     ) -> FinalsView:
         """As of the entries read so far."""
         rows = {place: row.view(metric) for place, row in self.rows.items()}
-        winner, estimate, failure = None, None, ""
+        winner, estimate, failure, cuts = None, None, "", None
         if self.winner is not None:
             number_of = self.candidates[self.winner].trial
             own = rows.get((self.winner, SEARCH))
             winner = own if number_of is None else trials.get(number_of)
-            row = rows.get((self.winner, ESTIMATE))
+            again, row = rows.get((self.winner, EXACT)), rows.get((self.winner, ESTIMATE))
+            if winner is not None and again is not None:
+                cuts = CutsView.of(winner, again, metric)
             if self.nested is not None:
                 estimate = _of_nested(self.nested, tried)
             elif row is not None and row.cause:
@@ -240,7 +247,7 @@ class FinalsFold:
             wall_s=sum(row.wall_s for row in here),
             measuring_s=sum(row.measuring_s for row in here if not math.isnan(row.measuring_s)),
             peak_mb=max((row.peak_mb for row in here), default=0.0),
-            part=self.part, threshold=self._threshold(rows), runs=tuple(rows.values()),
+            part=self.part, threshold=self._threshold(rows), runs=tuple(rows.values()), cuts=cuts,
         )  # fmt: skip
 
     def _reaching(

@@ -29,6 +29,8 @@ TRUSTED = (
     "collections.OrderedDict",
     "evaluators.binned_xgboost.XGBClassifier",
     "evaluators.binned_xgboost.XGBRegressor",
+    "evaluators.staged_hist.HistGradientBoostingClassifier",
+    "evaluators.staged_hist.HistGradientBoostingRegressor",
     "evaluators.staged_lightgbm.LGBMClassifier",
     "evaluators.staged_lightgbm.LGBMRegressor",
     "functools.partial",

@@ -17,7 +17,7 @@ from evaluators.models import make_recipe
 from evaluators.resampling import Resampling
 from evaluators.rows import Rows
 from evaluators.splits import SplitPlan, make_splits
-from evaluators.types import Column, Configuration, Dataset, Outcome
+from evaluators.types import Column, Configuration, Dataset, Outcome, Split
 
 PARAMS = {"n_estimators": 20, "n_jobs": 1, "random_state": 0, "tree_method": "hist"}
 
@@ -109,8 +109,9 @@ def evaluator(table, resampling=None):
     return Evaluator(Assignment({"xgboost": recipe}, metrics), dataset, [splits])
 
 
-def scored(evaluator, memory_mb=None, **params):
-    for result in evaluator.evaluate(Configuration("xgboost", params), memory_mb=memory_mb):
+def scored(evaluator, memory_mb=None, partition=0, **params):
+    asked = Configuration("xgboost", params)
+    for result in evaluator.evaluate(asked, partition, memory_mb=memory_mb):
         if isinstance(result, Outcome):
             assert result.failure is None
             return result.scores["roc_auc"]
@@ -175,3 +176,67 @@ def test_bytes_are_bounded_as_well():
     store.begin(40.0)
     store.begin(40.0)
     assert store.megabytes == 10.0
+
+
+def test_another_partition_has_the_memory_to_itself(table):
+    """Finalists come after the search: what was made of its folds is let go before theirs."""
+    found = evaluator(table)
+    both = Evaluator(found.assignment, found.dataset, [*found.partitions, found.partitions[0]])
+    scored(both)
+    held = both.kept.megabytes
+    scored(both, partition=1)
+    assert (both.kept.made, both.kept.hits, both.kept.megabytes) == (6, 0, held)
+
+
+def cutting(table, *, shared, coarse):
+    """With names in a column, one of which hardly a row has; ``coarse``: few values in the others,
+    each in every tenth of the rows, so that all cuts are exact.
+    """
+    X, y, _ = table
+    values = np.nan_to_num(X)
+    if coarse:
+        values = np.clip(np.floor(4 * values), -5, 4)
+    values[11, 3] = 40  # in no tenth of the rows
+    names = tuple(map(str, range(41)))
+    columns = tuple(Column(f"c{n}", names if n == 3 else None) for n in range(8))
+    values[:, 3] = np.where(values[:, 3] == 40, 40, np.random.default_rng(2).integers(0, 9, len(X)))
+    dataset = Dataset(values, y, columns, ("n", "y"))
+    splits, _ = make_splits(SplitPlan(folds=3), dataset)
+    recipe = make_recipe("xgboost", "xgboost", {"n_estimators": 5}, None, Path())
+    metrics = (resolve("roc_auc", binary=True),)
+    task = Assignment({"xgboost": recipe}, metrics, shared_cuts=shared)
+    return Evaluator(task, dataset, [splits, splits])
+
+
+def test_cuts_come_from_a_tenth_of_the_rows_and_each_columns_last_name(table, monkeypatch):
+    """Evenly spaced over all rows that some fold has, and none of those that no fold has."""
+    monkeypatch.setattr(rows_module, "FEWEST_FOR_CUTS", 500)
+    found = cutting(table, shared=True, coarse=True)
+    cuts = rows_module.cuts_of(found.partitions[0], found.dataset)
+    assert set(range(0, 6000, 10)) | {11} == set(cuts.tolist())
+    half = [Split(s.train[s.train < 3000], s.test[s.test < 3000]) for s in found.partitions[0]]
+    assert max(rows_module.cuts_of(half, found.dataset)) < 3000
+    monkeypatch.setattr(rows_module, "FEWEST_FOR_CUTS", 50_000)
+    assert len(rows_module.cuts_of(found.partitions[0], found.dataset)) == 6000
+
+
+def test_shared_cuts_are_found_once_and_change_nothing_where_they_are_the_same(table, monkeypatch):
+    """One sketch for three folds, names included; with few values a column the scores are equal."""
+    monkeypatch.setattr(rows_module, "FEWEST_FOR_CUTS", 500)
+    shared = cutting(table, shared=True, coarse=True)
+    own = cutting(table, shared=False, coarse=True)
+    assert scored(shared, max_depth=4) == scored(own, max_depth=4)
+    assert (shared.kept.made, shared.kept.hits) == (4, 2)
+    scored(shared, max_depth=6)
+    assert (shared.kept.made, shared.kept.hits) == (4, 5)
+
+
+def test_only_the_folds_that_are_searched_on_share_cuts(table, monkeypatch):
+    """The same folds as another partition have their own: nothing of the shared ones is used."""
+    monkeypatch.setattr(rows_module, "FEWEST_FOR_CUTS", 500)
+    shared = cutting(table, shared=True, coarse=False)
+    own = scored(cutting(table, shared=False, coarse=False))
+    assert scored(shared) == pytest.approx(own, abs=0.01)
+    assert scored(shared) != own
+    assert scored(shared, partition=1) == own
+    assert (shared.kept.made, shared.kept.hits) == (7, 5)

@@ -44,13 +44,20 @@ def scored(data, bar=None, race="average_precision", estimator="xgboost", **para
     return folds, outcome
 
 
-boosters = pytest.mark.parametrize("booster", ["xgboost", "lightgbm"])
-ROUNDS = {"n_estimators": 45, "subsample": 0.7, "colsample_bytree": 0.5}
+boosters = pytest.mark.parametrize("booster", ["xgboost", "lightgbm", "hist_gradient_boosting"])
+
+
+def rounds(booster, count=45, part=True):
+    """Parameters of so many rounds; ``part``: of which each sees a part of rows or columns."""
+    if booster == "hist_gradient_boosting":
+        return {"estimator": booster, "max_iter": count, "max_features": 0.5 if part else 1.0}
+    share = {"subsample": 0.7, "colsample_bytree": 0.5} if part else {}
+    return {"estimator": booster, "n_estimators": count} | share
 
 
 @boosters
 def test_a_trial_that_goes_on_scores_what_it_scores_without_a_race(data, booster):
-    bar, params = Bar((0.0, 0.0, 0.0), "maximize"), ROUNDS | {"estimator": booster}
+    bar, params = Bar((0.0, 0.0, 0.0), "maximize"), rounds(booster)
     (_, plain), (_, raced) = scored(data, race=None, **params), scored(data, bar, **params)
     assert raced.scores == plain.scores
     assert raced.oof == plain.oof
@@ -60,14 +67,13 @@ def test_a_trial_that_goes_on_scores_what_it_scores_without_a_race(data, booster
 
 @boosters
 def test_the_path_is_what_the_rungs_score(data, booster):
-    folds, outcome = scored(data, estimator=booster, **ROUNDS)
+    folds, outcome = scored(data, **rounds(booster))
     assert len(outcome.path) == FOLDS
     assert all(math.isfinite(each) for each in outcome.path)
     assert outcome.path[1] == pytest.approx(folds[0].scores["average_precision"])
     # a ninth of the rounds, grown by themselves without sampling, are the same trees
-    few = {"n_estimators": 5, "subsample": 1.0, "colsample_bytree": 1.0, "estimator": booster}
-    _, few_rounds = scored(data, **few)
-    _, all_rounds = scored(data, **(few | {"n_estimators": 45}))
+    _, few_rounds = scored(data, **rounds(booster, 5, part=False))
+    _, all_rounds = scored(data, **rounds(booster, 45, part=False))
     assert few_rounds.path[1] == pytest.approx(all_rounds.path[0], abs=1e-6)
     assert math.isnan(few_rounds.path[0])
 
@@ -75,7 +81,7 @@ def test_the_path_is_what_the_rungs_score(data, booster):
 @boosters
 def test_below_the_bar_after_few_rounds_nothing_more_is_fitted(data, booster):
     bar = Bar((1.1, NO_BAR, NO_BAR), "maximize")
-    folds, outcome = scored(data, bar, estimator=booster, **ROUNDS)
+    folds, outcome = scored(data, bar, **rounds(booster))
     assert folds == []
     assert outcome.given_up == 0
     assert outcome.scores == {}
@@ -108,3 +114,11 @@ def test_labels_race_by_what_they_are_cut_from():
     assert raced_metric(f1, tuned=False, binary=True).name == "average_precision"
     assert raced_metric(resolve("f1", binary=False), tuned=False, binary=False).name == "log_loss"
     assert raced_metric(auc, tuned=False, binary=True) is auc
+
+
+def test_rounds_that_are_not_known_before_have_no_rung_0(data):
+    """Histogram boosting that stops early is as it is without a race."""
+    params = {"estimator": "hist_gradient_boosting", "max_iter": 45, "early_stopping": True}
+    (_, plain), (_, raced) = scored(data, race=None, **params), scored(data, **params)
+    assert raced.scores == plain.scores
+    assert math.isnan(raced.path[0])

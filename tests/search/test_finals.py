@@ -13,6 +13,7 @@ from search.events import StopAsked
 from search.finals_plan import (
     CHOICE,
     ESTIMATE,
+    EXACT,
     SEARCH,
     plan_of,
     plan_on_more_rows,
@@ -21,6 +22,7 @@ from search.finals_plan import (
 from search.policy import FINALS_SHARE, RESTART_S, FinalRules, Policy
 from search.queue import IDLE_MB
 from search.records import Records
+from search.report import report_text
 from search.space import Float, Parameter, Space
 from search.strategy import make_strategy
 from search.sweep import Sweep
@@ -346,3 +348,47 @@ def test_a_finalist_on_more_rows_gets_memory_for_them(store):
     assert on_part >= 600.0
     assert queue.needs("m", 0.0, 10.0) == pytest.approx(IDLE_MB + 10 * (on_part - IDLE_MB))
     assert queue.needs("m", 1e6, 10.0) == 1e6
+
+
+def test_a_winner_that_shared_cuts_is_scored_again_with_those_of_each_fold(store):
+    """On the folds searched on, beside the estimate; told with the noise of what lies between."""
+
+    def plan(item):
+        x = item.configuration.params.get("x", 0.0)
+        return Happening(2.0, scored(item, x - 0.003 if item.partition == EXACT else x))
+
+    rules = replace(RULES, cuts_shared=frozenset({"m"}))
+    done = Watched(store, plan, budget=100, finals=rules).run()
+    [again] = done.on(EXACT)
+    view = done.view
+    assert again.configuration.params == view.best.params
+    assert again.folds is None
+    assert view.finals.cuts.shared == view.best.score
+    assert view.finals.cuts.exact == pytest.approx(view.best.score - 0.003)
+    assert view.finals.cuts.noise == pytest.approx(0.0, abs=1e-12)
+    assert "difference +0.0030, ± 0.0000 over the folds" in view.finals.cuts.text
+    assert "difference +0.0030" in report_text(view, 200)
+    assert view.finals.to_json(view.best.score)["cuts"]["exact"] == view.finals.cuts.exact
+    assert view.finals.estimate is not None
+
+
+def test_a_winner_that_cannot_be_scored_again_says_so(store):
+    """What is lost is the comparison, not the estimate."""
+
+    def plan(item):
+        failed = Outcome({}, {}, failure=Failure("numeric", "no number"))
+        return Happening(2.0, failed) if item.partition == EXACT else by_x(item)
+
+    rules = replace(RULES, cuts_shared=frozenset({"m"}))
+    view = Watched(store, plan, budget=100, finals=rules).run().view
+    assert "could not be scored (numeric: no number)" in view.finals.cuts.text
+    assert view.finals.estimate is not None
+    assert view.state == "completed"
+
+
+def test_where_nobody_shared_cuts_nothing_is_scored_again(store):
+    """As far as the winner goes: another model of the sweep may have shared them."""
+    rules = replace(RULES, cuts_shared=frozenset({"another"}))
+    done = Watched(store, budget=100, finals=rules).run()
+    assert done.on(EXACT) == []
+    assert done.view.finals.cuts is None
