@@ -175,6 +175,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--works", default="", help="default: medium,adult,bank; quick: medium")
     parser.add_argument("--systems", default=",".join(systems()), help="random always takes part")
     parser.add_argument("--seeds", type=int, default=0, help="so many; default: 5, quick: 1")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="of those seeds")
     parser.add_argument("--share", type=float, default=1.0, help="of random search's time, for all "
                         "others")  # fmt: skip
     parser.add_argument("--pruner", default="auto", help="ours")
@@ -200,7 +201,7 @@ def main() -> None:
     wanted = [RANDOM, *(each for each in named if each != RANDOM)]
     settings = {name: getattr(asked, name) for name in ("quick", "configurations", "pruner")}
     runs = Runs(asked.json, settings)
-    for seed in range(asked.seeds):
+    for seed in range(asked.first, asked.first + asked.seeds):
         for work in asked.works.split(","):
             one_seed(work, seed, wanted, asked, runs)
     for work in asked.works.split(","):
