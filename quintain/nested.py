@@ -134,8 +134,8 @@ def _score_outer(
     best = inside.best
     if best is None:
         raise QuintainError(f"{name} has no winner, so there is nothing to estimate")
-    unlimited = replace(prepared.assignment, fit_seconds=None, keep_oof=False)
-    evaluator = Evaluator(unlimited, prepared.dataset, [[split]])
+    task = replace(prepared.assignment, fit_seconds=None, keep_oof=False, shared_cuts=False)
+    evaluator = Evaluator(task, prepared.dataset, [[split]])
     results = list(evaluator.evaluate(Configuration(best.model, best.params)))
     fold = next((each for each in results if isinstance(each, FoldResult)), None)
     if fold is None:
