@@ -11,11 +11,12 @@ those, for all folds.
 
 import hashlib
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xgboost
 
+from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, held_out
 from evaluators.rows import Rows
 
 
@@ -84,6 +85,25 @@ class _TakesRows:
         weight = given.get("weight")
         digest = None if weight is None else _digest(weight)
         return rows.kept.get(rows.index, (*asked, digest, shared), make, _held_mb)
+
+    def fit(self, X: Any, y: Any, *, sample_weight: Any = None, **keywords: Any) -> Self:
+        """As XGBoost does it; ``n_estimators = "auto"`` is the number that was found afterwards."""
+        fit = super().fit  # type: ignore[misc]
+        own = self.get_params()  # type: ignore[attr-defined]
+        if own["n_estimators"] != AUTO:
+            fit(X, y, sample_weight=sample_weight, **keywords)
+            return self
+        learnt, held = held_out(X, y, sample_weight, own["random_state"])
+        patience = own["early_stopping_rounds"] or PATIENCE
+        self.set_params(n_estimators=MOST_ROUNDS, early_stopping_rounds=patience)  # type: ignore[attr-defined]
+        fit(
+            learnt.X, learnt.y, sample_weight=learnt.weight, eval_set=[(held.X, held.y)],
+            sample_weight_eval_set=None if held.weight is None else [held.weight], verbose=False,
+            **keywords,
+        )  # fmt: skip
+        found = self.best_iteration + 1  # type: ignore[attr-defined]
+        self.set_params(n_estimators=found, early_stopping_rounds=None)  # type: ignore[attr-defined]
+        return self
 
     def stop_after(self, rounds: int, stop: Callable[[], bool]) -> None:
         """Have ``stop`` say, once so many rounds are grown, whether ``fit`` ends with them.

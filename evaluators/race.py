@@ -65,5 +65,6 @@ def rounds_watched(estimator: Any) -> int | None:
     """After how many of its rounds a booster is looked at; None for what is not looked at."""
     if not hasattr(estimator, "stop_after"):
         return None
-    rounds: int = estimator.get_num_boosting_rounds()
-    return math.ceil(rounds * FEW_ROUNDS) if rounds >= FEWEST_ROUNDS else None
+    rounds = estimator.get_num_boosting_rounds()
+    known = isinstance(rounds, int) and rounds >= FEWEST_ROUNDS  # not where they are left open
+    return math.ceil(rounds * FEW_ROUNDS) if known else None

@@ -6,6 +6,8 @@ from typing import Any, Self
 from sklearn.ensemble import HistGradientBoostingClassifier as Classifier
 from sklearn.ensemble import HistGradientBoostingRegressor as Regressor
 
+from evaluators.open_rounds import AUTO, MOST_ROUNDS, ONE_OF, PATIENCE
+
 
 class _Staged:
     """What both estimators have on top of scikit-learn's.
@@ -25,11 +27,20 @@ class _Staged:
 
     def get_num_boosting_rounds(self) -> int:
         """Rounds of a whole fit, by XGBoost's name for it; 0 where they are not known before."""
-        rounds: int = self.max_iter  # type: ignore[attr-defined]
-        return 0 if self.early_stopping else rounds  # type: ignore[attr-defined]
+        known = self.max_iter != AUTO and not self.early_stopping  # type: ignore[attr-defined]
+        return int(self.max_iter) if known else 0  # type: ignore[attr-defined]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **keywords: Any) -> Self:
-        """As scikit-learn does it, with the look that was asked for."""
+        """As scikit-learn does it, with the look that was asked for.
+
+        ``max_iter = "auto"`` is the number that was found afterwards.
+        """
+        if self.max_iter == AUTO:  # type: ignore[attr-defined]
+            held = {"early_stopping": True, "validation_fraction": 1 / ONE_OF}
+            self.set_params(max_iter=MOST_ROUNDS, n_iter_no_change=PATIENCE, **held)  # type: ignore[attr-defined]
+            super().fit(X, y, sample_weight, **keywords)  # type: ignore[misc]
+            self.set_params(max_iter=self.n_iter_)  # type: ignore[attr-defined]
+            return self
         look, self._look = self._look, None
         whole = {"max_iter": self.max_iter, "warm_start": self.warm_start}  # type: ignore[attr-defined]
         try:

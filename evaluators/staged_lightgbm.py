@@ -5,6 +5,8 @@ from typing import Any, Self
 
 import lightgbm
 
+from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, held_out
+
 
 class _Look:
     """Asks once during a fit whether it is to go on."""
@@ -50,11 +52,26 @@ class _Staged:
         self.fitted_ = True
 
     def fit(self, X: Any, y: Any, **keywords: Any) -> Self:
-        """As LightGBM does it, with the look that was asked for."""
+        """As LightGBM does it, with the look that was asked for.
+
+        ``n_estimators = "auto"`` is the number that was found afterwards.
+        """
         if self._look is not None:
             keywords["callbacks"] = [*(keywords.get("callbacks") or ()), self._look]
             self._look = None
-        super().fit(X, y, **keywords)  # type: ignore[misc]
+        fit = super().fit  # type: ignore[misc]
+        if self.n_estimators != AUTO:  # type: ignore[attr-defined]
+            fit(X, y, **keywords)
+            return self
+        weight, seed = keywords.pop("sample_weight", None), self.random_state  # type: ignore[attr-defined]
+        learnt, held = held_out(X, y, weight, seed)
+        self.set_params(n_estimators=MOST_ROUNDS)  # type: ignore[attr-defined]
+        fit(
+            learnt.X, learnt.y, sample_weight=learnt.weight, eval_set=[(held.X, held.y)],
+            eval_sample_weight=None if held.weight is None else [held.weight],
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)], **keywords,
+        )  # fmt: skip
+        self.set_params(n_estimators=self.best_iteration_)  # type: ignore[attr-defined]
         return self
 
 
