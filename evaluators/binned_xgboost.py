@@ -93,7 +93,7 @@ class _TakesRows:
         if own["n_estimators"] != AUTO:
             fit(X, y, sample_weight=sample_weight, **keywords)
             return self
-        learnt, held = held_out(X, y, sample_weight, own["random_state"])
+        learnt, held = held_out(X, y, sample_weight, own)
         patience = own["early_stopping_rounds"] or PATIENCE
         self.set_params(n_estimators=MOST_ROUNDS, early_stopping_rounds=patience)  # type: ignore[attr-defined]
         fit(

@@ -55,8 +55,9 @@ class Evaluator:
         self.dataset = dataset
         self.partitions = partitions
         self.spent = False
-        # as many folds as there are, with two ways of weighing their rows, and shared cuts
-        self.kept = Kept(2 * len(partitions[0]) + assignment.shared_cuts)
+        # as many folds as there are, with two ways of weighing their rows, what some hold out, and
+        # shared cuts
+        self.kept = Kept(3 * len(partitions[0]) + assignment.shared_cuts)
         self._cuts = cuts_of(partitions[0], dataset) if assignment.shared_cuts else None
         self._share_mb = usable_memory_mb() * assignment.threads / usable_cores()
         for recipe in assignment.recipes.values():

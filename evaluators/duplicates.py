@@ -15,7 +15,7 @@ StratifiedGroupKFold would balance sizes better, but takes 0.1 ms per distinct r
 """
 
 from dataclasses import replace
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -30,12 +30,17 @@ _DISAGREE = 0.1
 _MOST = 0.5
 
 
-@lru_cache(maxsize=1)  # a table is dealt at least three times
+#: A table is dealt at least three times; what is known of it goes with it.
+_known: WeakKeyDictionary[Dataset, Ints | None] = WeakKeyDictionary()
+
+
 def alike(dataset: Dataset) -> Ints | None:
     """(rows,) one code for all rows with the same features; None where no two rows have them."""
-    blind = replace(dataset, target=np.zeros_like(dataset.target))
-    code, distinct = pd.factorize(row_hashes(blind))
-    return None if len(distinct) == dataset.rows else code
+    if dataset not in _known:
+        blind = replace(dataset, target=np.zeros_like(dataset.target))
+        code, distinct = pd.factorize(row_hashes(blind))
+        _known[dataset] = None if len(distinct) == dataset.rows else code
+    return _known[dataset]
 
 
 def twins(code: Ints) -> float:

@@ -74,16 +74,18 @@ def in_parts(answer: Callable[[Floats], Any], X: Floats | Rows) -> Any:
 
 
 def cuts_of(splits: Sequence[Split], data: Dataset) -> Ints:
-    """Positions of the rows whose quantiles bin all these folds, evenly spaced.
+    """Positions of the rows whose quantiles bin all these folds: drawn at random, always the same.
 
-    Test rows are among them, without their labels. The last category of each column is there too:
-    XGBoost knows those up to the last it has seen.
+    Every n-th row would be one month of each customer where a table is sorted so. Test rows are
+    among them, without their labels. The last category of each column is there too: XGBoost knows
+    those up to the last it has seen.
     """
     used = np.zeros(data.rows, dtype=bool)
     for split in splits:
         used[split.train] = used[split.test] = True
     found = np.flatnonzero(used)
-    chosen = found[:: max(1, min(CUTS_SHARE, len(found) // FEWEST_FOR_CUTS))]
+    wanted = min(len(found), max(FEWEST_FOR_CUTS, len(found) // CUTS_SHARE))
+    chosen = np.random.default_rng(0).choice(found, wanted, replace=False, shuffle=False)
     named = [place for place, column in enumerate(data.columns) if column.levels is not None]
     last = [found[np.argmax(np.nan_to_num(data.values[found, each], nan=-1))] for each in named]
     cuts: Ints = np.union1d(chosen, np.array(last, dtype=chosen.dtype))

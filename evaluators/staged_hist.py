@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Self
 
+import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier as Classifier
 from sklearn.ensemble import HistGradientBoostingRegressor as Regressor
 
-from evaluators.open_rounds import AUTO, MOST_ROUNDS, ONE_OF, PATIENCE
+from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, held_out
 
 
 class _Staged:
@@ -36,10 +37,14 @@ class _Staged:
         ``max_iter = "auto"`` is the number that was found afterwards.
         """
         if self.max_iter == AUTO:  # type: ignore[attr-defined]
-            held = {"early_stopping": True, "validation_fraction": 1 / ONE_OF}
-            self.set_params(max_iter=MOST_ROUNDS, n_iter_no_change=PATIENCE, **held)  # type: ignore[attr-defined]
-            super().fit(X, y, sample_weight, **keywords)  # type: ignore[misc]
-            self.set_params(max_iter=self.n_iter_)  # type: ignore[attr-defined]
+            learnt, held = held_out(X, y, sample_weight, self.get_params())  # type: ignore[attr-defined]
+            stopping = {"early_stopping": True, "n_iter_no_change": PATIENCE}
+            self.set_params(max_iter=MOST_ROUNDS, **stopping)  # type: ignore[attr-defined]
+            super().fit(  # type: ignore[misc]
+                learnt.X, learnt.y, learnt.weight, X_val=held.X, y_val=held.y,
+                sample_weight_val=held.weight, **keywords,
+            )  # fmt: skip
+            self._go_back()
             return self
         look, self._look = self._look, None
         whole = {"max_iter": self.max_iter, "warm_start": self.warm_start}  # type: ignore[attr-defined]
@@ -55,6 +60,15 @@ class _Staged:
         finally:
             self.set_params(**whole)  # type: ignore[attr-defined]
         return self
+
+    def _go_back(self) -> None:
+        """To the rounds that were best on what was held out, as the other boosters do."""
+        fitted: Any = self
+        best = max(1, int(np.argmax(fitted.validation_score_)))  # the first is that of no round
+        del fitted._predictors[best:]
+        fitted.train_score_ = fitted.train_score_[: best + 1]
+        fitted.validation_score_ = fitted.validation_score_[: best + 1]
+        fitted.set_params(max_iter=best, early_stopping=False)
 
 
 class HistGradientBoostingClassifier(_Staged, Classifier):  # type: ignore[misc] # it has no types

@@ -63,15 +63,17 @@ class _Staged:
         if self.n_estimators != AUTO:  # type: ignore[attr-defined]
             fit(X, y, **keywords)
             return self
-        weight, seed = keywords.pop("sample_weight", None), self.random_state  # type: ignore[attr-defined]
-        learnt, held = held_out(X, y, weight, seed)
+        weight = keywords.pop("sample_weight", None)
+        learnt, held = held_out(X, y, weight, self.get_params())  # type: ignore[attr-defined]
         self.set_params(n_estimators=MOST_ROUNDS)  # type: ignore[attr-defined]
         fit(
-            learnt.X, learnt.y, sample_weight=learnt.weight, eval_set=[(held.X, held.y)],
+            learnt.X, learnt.y, sample_weight=learnt.weight, eval_X=held.X, eval_y=held.y,
             eval_sample_weight=None if held.weight is None else [held.weight],
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)], **keywords,
         )  # fmt: skip
-        self.set_params(n_estimators=self.best_iteration_)  # type: ignore[attr-defined]
+        # none is the best of dart's, whose trees change until the last: it keeps all
+        found = self.best_iteration_ or MOST_ROUNDS  # type: ignore[attr-defined]
+        self.set_params(n_estimators=found)  # type: ignore[attr-defined]
         return self
 
 

@@ -28,7 +28,7 @@ class Column:
     levels: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Dataset:
     """A table ready for search: one numeric matrix that can be shared without a copy.
 

@@ -57,7 +57,8 @@ def _note_doubts(prepared: "Prepared", store: Records, lease: Lease) -> None:
     baseline = math.nan if view.baseline is None else view.baseline.score
     doubts = within_noise_of_baseline(found.score, low, high, baseline, direction)
     if prepared.part is None:  # on a part scores, and who leads, differ for want of rows as well
-        doubts += optimism_large(best.score, found.score, low, high, direction)
+        selection = best.score - view.finals.cuts_raise
+        doubts += optimism_large(selection, found.score, low, high, direction)
         doubts += winner_unstable(contenders, direction, tested_share(prepared.splits))
     store.append(
         lease.sweep, [Entry("warning", time.time(), asdict(each)) for each in doubts], lease

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evaluators.errors import QuintainError
 from evaluators.estimate import tested_share
+from evaluators.recipe import ModelRecipe
 from evaluators.splits import make_splits
 from evaluators.types import Split, Warned
 from search.finals_plan import MOST_REPEATS
@@ -58,7 +59,14 @@ def final_rules(prepared: "Prepared", fresh: Sequence[Sequence[Split]]) -> Final
 
 
 def cuts_shared(prepared: "Prepared") -> frozenset[str]:
-    """Models whose folds have the same cuts in the search."""
+    """Models whose folds have the same cuts in the search: XGBoost's, where they have some."""
     task = prepared.assignment
-    of_xgboost = (name for name, each in task.recipes.items() if each.estimator == "xgboost")
-    return frozenset(of_xgboost if task.shared_cuts else ())
+    without = {"tree_method": "exact", "booster": "gblinear"}
+
+    def shares(recipe: ModelRecipe) -> bool:
+        cutting = all(recipe.params.get(name) != value for name, value in without.items())
+        made = recipe.resampling.method not in (None, "none")  # of no other trial's rows
+        return recipe.estimator == "xgboost" and cutting and not made
+
+    named = (name for name, recipe in task.recipes.items() if shares(recipe))
+    return frozenset(named if task.shared_cuts else ())

@@ -29,10 +29,9 @@ RUNNERS = ("auto", "ray", "local", "inline")
 #: and reading takes longer than what could be saved.
 EARLY_BELOW = 32_000_000
 #: With "auto", bytes of the file times trials below which the work is likely to be a matter of
-#: seconds, and above which it is likely to be more: Adult's 5 MB take a booster about 5 s a trial.
-#: Between the two nothing is begun. Local workers that were begun in vain cost two seconds of
-#: another core; a Ray that was begun is used.
-LIKELY_LOCAL, LIKELY_RAY = 10_000_000, 100_000_000
+#: seconds: Adult's 5 MB take a booster about 5 s a trial. Local workers that were begun in vain
+#: cost two seconds of another core. Above, nothing is begun: a Ray that starts is not stopped well.
+LIKELY_LOCAL = 10_000_000
 
 
 @contextmanager
@@ -44,10 +43,11 @@ def begun_early(
     None where that cannot even be guessed, or where the data may be large.
     """
     size = 0 if data is not None else _file_bytes(spec)
-    named: str | None = runner
-    if runner == "auto":
-        unknown = data is not None
-        named = "ray" if address else None if unknown else _likely(size * spec.search.trials)
+    named = runner
+    if runner == "auto" and address is not None:
+        named = "ray"
+    elif runner == "auto" and data is None and size * spec.search.trials < LIKELY_LOCAL:
+        named = "local"
     if named not in ("ray", "local") or size >= EARLY_BELOW:
         yield None
         return
@@ -66,13 +66,6 @@ def _file_bytes(spec: Spec) -> float:
     """Size of the spec's table as a look tells it; infinite where it is no file."""
     file = spec.folder / str(spec.data.source)
     return file.stat().st_size if file.is_file() else math.inf
-
-
-def _likely(work: float) -> str | None:
-    """What "auto" is going to take for so many bytes times trials; None where it is open."""
-    if work < LIKELY_LOCAL:
-        return "local"
-    return "ray" if work > LIKELY_RAY else None
 
 
 def _begun(spec: Spec, runner: str, address: str | None) -> "Early | None":
@@ -148,11 +141,9 @@ class Place:
         """The runner asked for; "auto" takes Ray unless the work is a matter of seconds."""
         if runner != "auto":
             return runner
-        if self.address or (self._early is not None and self._early.name == "ray"):
-            return "ray"
         trials = self.prepared.spec.search.trials
         long = self.trial_s is None or self.trial_s * trials >= LOCAL_BELOW_S
-        return "ray" if long else "local"
+        return "ray" if self.address or long else "local"
 
     @contextmanager
     def __call__(self) -> Iterator[tuple[Runner, Machine]]:

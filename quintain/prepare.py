@@ -17,6 +17,7 @@ from evaluators.errors import QuintainError
 from evaluators.mapped import mapped
 from evaluators.metrics import Metric
 from evaluators.models import ModelRecipe, check_params, make_recipe
+from evaluators.open_rounds import check_open_rounds
 from evaluators.own_code import own_code
 from evaluators.resampling import Resampling
 from evaluators.splits import SplitPlan, natural_splitter
@@ -319,6 +320,10 @@ def _recipes(spec: Spec, regression: bool) -> dict[str, ModelRecipe]:
         searched = [parameter.name for parameter in space.models[block.name]]
         problems += [f"{at}.params: {said}" for said in check_params(recipe, block.params)]
         problems += [f"{at}.space: {said}" for said in check_params(recipe, searched)]
+        try:
+            check_open_rounds(recipe, {*block.params, *searched}, block.methods)
+        except QuintainError as error:
+            problems.append(f"{at}.params: {error}")
     if problems:
         raise SpecError(problems)
     return recipes

@@ -75,13 +75,14 @@ def plan_on_more_rows(units: int) -> Plan:
 
 def within(
     plan: Plan, seconds: float, walls: Sequence[float], slots: int, deals: float, folds: int = 1,
-    rounds_of: Callable[[int], int] = lambda folds: folds,
+    rounds_of: Callable[[int], int] = lambda folds: folds, again: bool = False,
 ) -> Plan:  # fmt: skip
     """The plan cut down until it should end in so many seconds; never below one estimate.
 
     ``walls``: wall seconds of the finalists on one fresh deal of all ``folds``, the best first;
     ``deals``: what the partition searched on takes, in fresh deals; ``rounds_of``: of so many folds
-    of a configuration, those that one worker does, where workers share them.
+    of a configuration, those that one worker does, where workers share them; ``again``: whether the
+    winner goes once more over the folds searched on.
     """
 
     def takes(plan: Plan) -> float:
@@ -92,7 +93,7 @@ def within(
         last = longest / rounds_of(folds) if rounds_of(folds) < folds else 0.0
         choosing = max(longest, sum(jobs) / slots + last * (1 - 1 / slots))
         every = plan.repeats * folds
-        estimating = plan.repeats * walls[0] * rounds_of(every) / every
+        estimating = (plan.repeats + deals * again) * walls[0] * rounds_of(every) / every
         return estimating + (choosing if len(jobs) > 1 else 0.0)
 
     while takes(plan) > seconds:
@@ -151,7 +152,8 @@ def competing(policy: Policy, trials: Trials, left_s: float | None) -> tuple[Pla
         walls = [trial.wall_s * rules.dearer / rules.repeats for trial in ranked]
         deals = rules.repeats / rules.dearer
         rounds = partial(policy.rounds, more_rows=rules.more_rows)
-        plan = within(plan, left_s, walls, policy.slots, deals, rules.folds, rounds)
+        again = ranked[0].configuration.model in rules.cuts_shared
+        plan = within(plan, left_s, walls, policy.slots, deals, rules.folds, rounds, again)
     chosen = [Candidate.of(trial) for trial in ranked[: plan.finalists]]
     default = Candidate(None, chosen[0].model, {})
     if plan.default and all(each.params or each.model != default.model for each in chosen):

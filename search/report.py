@@ -164,8 +164,8 @@ def _verdict(view: SweepView) -> Iterator[RenderableType]:
     if view.finals.choice:
         yield _aside(view.finals.choice)
     yield _line("searched", Text(f"{score(best.score)} {chosen}", "dim"))
-    if view.finals.cuts is not None:
-        yield _line("cuts", view.finals.cuts.text)
+    if (cuts := view.cuts_told) is not None:
+        yield _line("cuts", cuts)
     for doubt in view.doubts:
         yield Text.assemble(("doubt   ", "bold yellow"), (f"{doubt.code}: {doubt.message}", ""))
     said = "within_noise_of_baseline" in [doubt.code for doubt in view.doubts]

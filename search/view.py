@@ -19,6 +19,7 @@ from search.failed_roads import Road, failed_roads
 from search.front import front
 from search.records import Records
 from search.view_cost import Cost, cost_of
+from search.view_cuts import NOT_COMPARED
 from search.view_finals import FinalsView
 from search.view_fold import BaselineView, SweepFold
 from search.view_known import KnownView
@@ -219,6 +220,17 @@ class SweepView:
             return None
         best, baseline = self.best.score, self.baseline.searched
         return best > baseline if self.direction == "maximize" else best < baseline
+
+    @property
+    def cuts_told(self) -> str | None:
+        """What is known of cuts that the winner shared in the search; None where it shared none."""
+        if self.finals.cuts is not None:
+            return self.finals.cuts.text
+        spec, best = self.header.get("spec") or {}, self.best
+        if best is None or not (spec.get("search") or {}).get("shared_cuts"):
+            return None
+        blocks = {each["name"]: each["estimator"] for each in spec["model"]}
+        return NOT_COMPARED if blocks.get(best.model) == "xgboost" else None
 
     @property
     def failures(self) -> list[FailureGroup]:

@@ -8,6 +8,9 @@ from typing import Any
 from search import bodies
 from search.view_rows import TrialView
 
+#: Said where the winner was not scored again: no fresh folds, or no time left.
+NOT_COMPARED = "shared in the search; not compared with each fold's own"
+
 
 @dataclass(frozen=True, slots=True)
 class CutsView:
@@ -34,6 +37,11 @@ class CutsView:
         apart = [one - other for one, other in pairs]
         noise = statistics.stdev(apart) / math.sqrt(len(apart)) if len(apart) > 1 else math.nan
         return cls(winner.score, again.score, noise)
+
+    @property
+    def apart(self) -> float:
+        """By how much shared cuts raise the score; 0 where that is not known."""
+        return 0.0 if math.isnan(self.exact) else self.shared - self.exact
 
     @property
     def text(self) -> str:

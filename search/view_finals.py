@@ -147,6 +147,11 @@ class FinalsView:
     runs: tuple[TrialView, ...] = ()
     cuts: CutsView | None = None
 
+    @property
+    def cuts_raise(self) -> float:
+        """By how much shared cuts raise the selection score, as far as that is known."""
+        return 0.0 if self.cuts is None else self.cuts.apart
+
     def to_json(self, selection: float) -> dict[str, Json] | None:
         """The ``estimate`` of `quintain run --json`; None where there is none."""
         found = self.estimate
@@ -161,7 +166,7 @@ class FinalsView:
             "method": found.method,
             "tried": found.tried,
             # on a part of the rows scores differ for other reasons too
-            "optimism": math.nan if self.part else selection - found.score,
+            "optimism": math.nan if self.part else selection - self.cuts_raise - found.score,
             "choice": self.choice,
             "bbc": None
             if bbc is None
@@ -234,7 +239,8 @@ class FinalsFold:
                 failure = f"{row.cause}: {row.reason}"
             elif row is not None:
                 interval = _interval(self.bodies[self.winner, ESTIMATE]["interval"])
-                interval = self._reaching(row, winner, interval, direction)
+                raised = 0.0 if cuts is None else cuts.apart
+                interval = self._reaching(row, winner, interval, direction, raised)
                 several = len(self.candidates) > 1
                 estimate = _of_partition(
                     row, metric, interval, self.deals, tried, self.part, several
@@ -251,13 +257,17 @@ class FinalsFold:
         )  # fmt: skip
 
     def _reaching(
-        self, row: TrialView, winner: TrialView | None, interval: Interval, direction: str
-    ) -> Interval:
-        """The estimate's interval with the optimism of the search in it, as far as it is known."""
+        self, row: TrialView, winner: TrialView | None, interval: Interval, direction: str,
+        raised: float,
+    ) -> Interval:  # fmt: skip
+        """The estimate's interval with the optimism of the search in it, as far as it is known.
+
+        ``raised``: by shared cuts, what BBC-CV and the winner score on the folds searched on.
+        """
         if self.optimism is None:
             return interval
         if self.part is None:
-            return self.optimism.reached(row.score, interval, direction)
+            return self.optimism.reached(row.score + raised, interval, direction)
         if winner is None:
             return interval
         share = self.part["rows"] / self.part["of"]

@@ -84,8 +84,8 @@ def _winner(view: SweepView) -> Iterator[tuple[str, str]]:
         "selection score",
         f"{score(best.score)}, one of {len(view.ranked)} on the same folds: optimistic",
     )
-    if view.finals.cuts is not None:
-        yield "bin edges", view.finals.cuts.text
+    if (cuts := view.cuts_told) is not None:
+        yield "bin edges", cuts
     if view.threshold is not None:
         yield "threshold", score(view.threshold)
 

@@ -209,11 +209,14 @@ def cutting(table, *, shared, coarse):
 
 
 def test_cuts_come_from_a_tenth_of_the_rows_and_each_columns_last_name(table, monkeypatch):
-    """Evenly spaced over all rows that some fold has, and none of those that no fold has."""
+    """At random among all rows that some fold has, the same every time, and of no other rows."""
     monkeypatch.setattr(rows_module, "FEWEST_FOR_CUTS", 500)
     found = cutting(table, shared=True, coarse=True)
     cuts = rows_module.cuts_of(found.partitions[0], found.dataset)
-    assert set(range(0, 6000, 10)) | {11} == set(cuts.tolist())
+    assert 600 <= len(cuts) <= 601
+    assert 11 in cuts
+    assert len(set(cuts % 10)) == 10, "no pattern of the rows is lost"
+    np.testing.assert_array_equal(rows_module.cuts_of(found.partitions[0], found.dataset), cuts)
     half = [Split(s.train[s.train < 3000], s.test[s.test < 3000]) for s in found.partitions[0]]
     assert max(rows_module.cuts_of(half, found.dataset)) < 3000
     monkeypatch.setattr(rows_module, "FEWEST_FOR_CUTS", 50_000)

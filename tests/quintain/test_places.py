@@ -46,15 +46,12 @@ def begun(monkeypatch):
     return names
 
 
-@pytest.mark.parametrize(
-    ("local", "ray", "expected"), [(10**9, 10**10, "local"), (1, 10, "ray"), (1, 10**10, None)]
-)
-def test_auto_begins_what_the_size_of_the_file_makes_likely(
-    spec, begun, monkeypatch, local, ray, expected
+@pytest.mark.parametrize(("most", "expected"), [(10**9, "local"), (1, None)])
+def test_auto_begins_local_workers_where_the_file_is_small(
+    spec, begun, monkeypatch, most, expected
 ):
-    """Bytes times trials; between the two bounds nothing, and never for rows in memory."""
-    monkeypatch.setattr(places, "LIKELY_LOCAL", local)
-    monkeypatch.setattr(places, "LIKELY_RAY", ray)
+    """By bytes times trials; for rows in memory nothing."""
+    monkeypatch.setattr(places, "LIKELY_LOCAL", most)
     with begun_early(spec, None, "auto", None) as early:
         assert (early and early.name) == expected
     with begun_early(spec, "a frame", "auto", None) as early:
@@ -68,16 +65,13 @@ def test_auto_takes_a_cluster_that_is_named(spec, begun):
     assert early.left == 1, "nobody took it over"
 
 
-def test_a_wrong_guess_is_let_go_unless_it_is_ray(spec):
-    """Local workers make room for Ray; a Ray that was begun is used for seconds of work too."""
+def test_a_wrong_guess_is_let_go(spec):
+    """Local workers make room for Ray at once, not when it ends."""
     prepared = prepare(spec)
     local, long = Begun("local"), Place(prepared, "inline", None)
     assert long.trial_s < 1.0
     assert Place(prepared, "auto", None, local).name == "local"
     assert local.left == 0
-    ray = Begun("ray")
-    assert Place(prepared, "auto", None, ray).name == "ray"
-    assert ray.left == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places, "LOCAL_BELOW_S", 0.0)
         assert Place(prepared, "auto", None, local).name == "ray"

@@ -124,6 +124,7 @@ def test_a_timeout_leaves_out_what_it_has_no_time_for():
     costs = []
     for seconds in (70.0, 50.0, 30.0, 1.0):
         plan = within(full, seconds, walls, 2, 1)
+        assert within(full, seconds + walls[0], walls, 2, 1, again=True).repeats >= plan.repeats
         costs.append((plan.finalists, plan.default, plan.repeats))
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] == (1, False, 1)
