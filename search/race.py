@@ -14,7 +14,7 @@ what it costs and saves.
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import correlation, fmean, linear_regression
@@ -31,6 +31,9 @@ MARGIN = 2.0
 LEAST_RANK = 0.5
 #: Completed trials of a model after which its rung 0 is given up where it misleads and costs a fit.
 GIVEN_UP_AFTER = 10
+#: Of a model's completed trials as many count, the latest: more would tell nothing else, and a line
+#: is drawn anew with each of them.
+LATEST = 500
 
 
 class Race:
@@ -40,20 +43,26 @@ class Race:
         self._direction: Direction = direction
         self._sign = 1.0 if direction == "maximize" else -1.0
         self._final_sign = 1.0 if objective == "maximize" else -1.0
-        self._paths: dict[str, list[tuple[float, tuple[float, ...]]]] = defaultdict(list)
+        self._paths: dict[str, deque[tuple[float, tuple[float, ...]]]] = defaultdict(
+            lambda: deque(maxlen=LATEST)
+        )
+        self._learnt = Counter[str]()
+        self._rungs = 0
         self._cached: dict[str, tuple[tuple[int, float], Bar]] = {}
 
     def learn(self, trial: Trial) -> None:
         """One more trial that went to its end."""
         if trial.path and trial.score is not None:
-            self._paths[trial.configuration.model].append((trial.score, trial.path))
+            model = trial.configuration.model
+            self._paths[model].append((trial.score, trial.path))
+            self._learnt[model] += 1
+            self._rungs = max(self._rungs, len(trial.path))
 
     def bar(self, model: str, best: float) -> Bar | None:
         """What a further trial of a model has to score; ``best``: the incumbent's final score."""
-        known = self._paths[model]
-        if len(known) < LEARNT_FROM:
+        if self._learnt[model] < LEARNT_FROM:
             return None
-        key = len(known), best
+        key = self._learnt[model], best
         made = self._cached.get(model)
         if made is None or made[0] != key:
             least = tuple(self._least(model, rung, best) for rung in range(self._rungs))
@@ -78,10 +87,6 @@ class Race:
     def ranks(self, model: str) -> tuple[float, ...]:
         """Spearman's correlation of each rung with the end; NaN where too few have both."""
         return tuple(_spearman(*self._pairs(model, rung)) for rung in range(self._rungs))
-
-    @property
-    def _rungs(self) -> int:
-        return max((len(path) for known in self._paths.values() for _, path in known), default=0)
 
     def _pairs(self, model: str, rung: int) -> tuple[list[float], list[float]]:
         """Scores at a rung and at the end of one model's trials, rising towards the better."""

@@ -96,3 +96,14 @@ def test_a_rung_0_that_misleads_is_given_up_where_it_costs_a_fit(trials, shuffle
     for number, score in enumerate(scores):
         race.learn(ended(number, score, (scores[order[number]] - 0.2, score)))
     assert race.bar("m", max(scores)).few_rows == earns
+
+
+def test_the_latest_trials_of_a_model_count(monkeypatch):
+    """So a bar costs the same after thousands of them; it still follows each new one."""
+    monkeypatch.setattr("search.race.LATEST", 20)
+    scores = [0.5 + 0.01 * (n * 7 % 31) for n in range(60)]
+    long, short = taught([*reversed(SCORES * 20), *scores], noise=0.01), taught(scores, noise=0.01)
+    assert long.bar("m", 0.8).least[1] == pytest.approx(short.bar("m", 0.8).least[1])
+    before = long.bar("m", 0.8).least[1]
+    long.learn(ended(999, 0.3, (math.nan, 0.9)))
+    assert long.bar("m", 0.8).least[1] != before
