@@ -15,6 +15,7 @@ from cluster.pilots import Piloted
 from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from evaluators.memory import memory_watch
 from evaluators.process import MB
+from quintain.fresh import cuts_shared
 from quintain.model_costs import cost_of, measured
 from quintain.places import LOCAL_BELOW_S
 from quintain.prepare import Prepared, prepare
@@ -226,7 +227,7 @@ def _demand(prepared: Prepared, costs: Sequence[ModelCost], runner: str) -> Dema
         train_share=train / prepared.rows_searched, repeats=repeats,
         threads=spec.resources.cpus_per_trial, most_slots=None if asked == "auto" else int(asked),
         timeout_s=spec.search.timeout, learns=spec.search.sampler == "tpe",
-        raced=prepared.assignment.race is not None,
+        raced=prepared.assignment.race is not None, again=bool(cuts_shared(prepared)),
         data_row_mb=data.values[:1].nbytes / MB, start_s=4.0 + RAY_START_S * ray,
         driver_mb=memory_watch().look().own / MB + RAY_MB * ray,
         all_rows=None if prepared.part is None else data.rows, beside_mb=RAY_WORKER_MB * ray,

@@ -85,6 +85,7 @@ class Demand:
         learns: whether the sampler goes where scores are.
         raced: whether trials may end before their last fold.
         finals: whether finalists and an estimate follow the search.
+        again: whether the winner then goes once more over the folds searched on.
         data_row_mb: memory of one row of the data, held once a node.
         driver_mb: own memory of the driver and what runs beside workers.
         start_s: seconds until the first trial runs.
@@ -103,6 +104,7 @@ class Demand:
     learns: bool = True
     raced: bool = False
     finals: bool = True
+    again: bool = False
     data_row_mb: float = 0.0
     driver_mb: float = 0.0
     start_s: float = 4.0
@@ -281,8 +283,9 @@ def finals_deals(demand: Demand, slots: int) -> float:
         plan = replace(plan, finalists=min(plan.finalists, demand.trials))
     jobs = plan.finalists + (1 + demand.repeats) * plan.default
     lanes = slots if plan.repeats * demand.rows_held <= MOST_OUTPUTS else 1
+    estimated = plan.repeats + demand.again * demand.repeats
     longest, estimating = (
-        math.ceil(deals * demand.folds / lanes) / demand.folds for deals in (1, plan.repeats)
+        math.ceil(deals * demand.folds / lanes) / demand.folds for deals in (1, estimated)
     )
     choosing = max(longest, jobs / slots) if jobs > 1 else 0.0
     return choosing + estimating

@@ -6,7 +6,15 @@ import pytest
 
 from evaluators.curves import memory_curve, time_curve
 from search.cuts import cuts
-from search.plan import CROWDED, Demand, Limits, ModelCost, forecast, least_memory_mb
+from search.plan import (
+    CROWDED,
+    Demand,
+    Limits,
+    ModelCost,
+    finals_deals,
+    forecast,
+    least_memory_mb,
+)
 from search.room import Node
 
 ROWS = [1000, 2000, 4000, 8000]
@@ -144,3 +152,11 @@ def test_a_raced_sweep_is_foreseen_shorter_and_hardly_ever_longer():
     whole, raced = (plan(replace(DEMAND, raced=raced)) for raced in (False, True))
     assert 0.5 < raced.p50_s / whole.p50_s < 0.75
     assert raced.p90_s < whole.p90_s
+
+
+@pytest.mark.parametrize("slots", [1, 2, 8])
+def test_a_winner_that_is_scored_again_takes_its_folds_once_more(slots):
+    """As many deals as were searched on, shared as the estimate's are."""
+    demand = replace(DEMAND, finals=True, repeats=2)
+    more = finals_deals(replace(demand, again=True), slots) - finals_deals(demand, slots)
+    assert 2 / slots - 0.2 <= more <= 2 / slots + 0.2
