@@ -16,7 +16,6 @@ pytestmark = pytest.mark.measures
 def test_a_busy_core_and_taken_memory_are_seen():
     """A second of work keeps one core at least busy; what is taken is in use."""
     meter = NodeMeter()
-    quiet = psutil.virtual_memory()
     began, burnt = time.monotonic(), time.process_time()
     kept = np.ones(300 << 17)
     while time.monotonic() - began < 1.2:
@@ -26,8 +25,17 @@ def test_a_busy_core_and_taken_memory_are_seen():
     assert use.seconds == pytest.approx(1.2, abs=0.3)
     assert burnt / use.seconds - 0.1 < use.cores_busy < usable_cores() + 0.1
     assert (use.cores, use.memory_total_mb) == (usable_cores(), usable_memory_mb())
-    used_before = (quiet.total - quiet.available) / 2**20
-    assert use.memory_mb - used_before > 300 - 150  # others may have freed some meanwhile
+    del kept
+    more = []
+    for _ in range(3):  # others free some meanwhile, but not every time
+        quiet = psutil.virtual_memory()
+        kept = np.ones(300 << 17)
+        time.sleep(1.1)
+        used = meter.look()
+        assert used is not None
+        more.append(used.memory_mb - (quiet.total - quiet.available) / 2**20)
+        del kept
+    assert max(more) > 300 - 150
 
 
 def test_a_look_that_comes_too_soon_tells_nothing(monkeypatch):
