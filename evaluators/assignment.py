@@ -33,7 +33,7 @@ class Assignment:
             on; more than 1 where it has more rows.
         race: what trials are compared by before their end; None: nobody is.
         shared_cuts: whether XGBoost bins all folds that are searched on by one sketch of some of
-            their rows; fresh ones and ``exact`` have their own.
+            their rows; all others have their own.
         own: modules of the user's that recipes and metrics may come from.
     """
 

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import xgboost
 
-from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, held_out
+from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, MixedIn, held_out
 from evaluators.rows import Rows
 
 
@@ -61,7 +61,7 @@ class _Look(xgboost.callback.TrainingCallback):
         return stop()
 
 
-class _TakesRows:
+class _TakesRows(MixedIn):  # type: ignore[misc] # no library has types
     """What both estimators have on top of XGBoost's."""
 
     #: See ``evaluators.rows.by_reference``.
@@ -71,7 +71,7 @@ class _TakesRows:
         """XGBoost's hook for the matrix that a fit learns from: ours where it is fed ``Rows``."""
         rows = given["data"]
         if not isinstance(rows, Rows):
-            return super()._create_dmatrix(ref, **given)  # type: ignore[misc]
+            return super()._create_dmatrix(ref, **given)
 
         shared = rows.cuts is not None and self._binned
         names = ("max_bin", "tree_method", "booster", "device", "missing", "enable_categorical")
@@ -80,7 +80,7 @@ class _TakesRows:
         def make() -> Any:
             if self._binned and (rows.count > 1 or shared):
                 return self._fed(rows, given, self._cuts(rows, given, asked) if shared else None)
-            return super(_TakesRows, self)._create_dmatrix(ref, **{**given, "data": rows.whole})  # type: ignore[misc]
+            return super(_TakesRows, self)._create_dmatrix(ref, **{**given, "data": rows.whole})
 
         weight = given.get("weight")
         digest = None if weight is None else _digest(weight)
@@ -88,21 +88,21 @@ class _TakesRows:
 
     def fit(self, X: Any, y: Any, *, sample_weight: Any = None, **keywords: Any) -> Self:
         """As XGBoost does it; ``n_estimators = "auto"`` is the number that was found afterwards."""
-        fit = super().fit  # type: ignore[misc]
-        own = self.get_params()  # type: ignore[attr-defined]
+        fit = super().fit
+        own = self.get_params()
         if own["n_estimators"] != AUTO:
             fit(X, y, sample_weight=sample_weight, **keywords)
             return self
         learnt, held = held_out(X, y, sample_weight, own)
         patience = own["early_stopping_rounds"] or PATIENCE
-        self.set_params(n_estimators=MOST_ROUNDS, early_stopping_rounds=patience)  # type: ignore[attr-defined]
+        self.set_params(n_estimators=MOST_ROUNDS, early_stopping_rounds=patience)
         fit(
             learnt.X, learnt.y, sample_weight=learnt.weight, eval_set=[(held.X, held.y)],
             sample_weight_eval_set=None if held.weight is None else [held.weight], verbose=False,
             **keywords,
         )  # fmt: skip
-        found = self.best_iteration + 1  # type: ignore[attr-defined]
-        self.set_params(n_estimators=found, early_stopping_rounds=None)  # type: ignore[attr-defined]
+        found = self.best_iteration + 1
+        self.set_params(n_estimators=found, early_stopping_rounds=None)
         return self
 
     def stop_after(self, rounds: int, stop: Callable[[], bool]) -> None:
@@ -110,15 +110,15 @@ class _TakesRows:
 
         What is grown answers predictions meanwhile.
         """
-        self.set_params(callbacks=[_Look(self, rounds, stop)])  # type: ignore[attr-defined]
+        self.set_params(callbacks=[_Look(self, rounds, stop)])
 
     @property
     def _binned(self) -> bool:
         """Whether it learns from bins, as XGBoost itself decides it."""
         from xgboost.sklearn import _can_use_qdm
 
-        usable: bool = _can_use_qdm(self.tree_method, self.device)  # type: ignore[attr-defined]
-        return usable and self.booster != "gblinear"  # type: ignore[attr-defined]
+        usable: bool = _can_use_qdm(self.tree_method, self.device)
+        return usable and self.booster != "gblinear"
 
     def _cuts(self, rows: Rows, given: dict[str, Any], asked: Hashable) -> xgboost.QuantileDMatrix:
         """A matrix of the rows that all folds have their cuts from."""
@@ -137,8 +137,8 @@ class _TakesRows:
             ref=ref,
             missing=given["missing"],
             enable_categorical=given["enable_categorical"],
-            nthread=self.n_jobs,  # type: ignore[attr-defined]
-            max_bin=self.max_bin,  # type: ignore[attr-defined]
+            nthread=self.n_jobs,
+            max_bin=self.max_bin,
         )
 
 

@@ -6,15 +6,23 @@ that, so its score stays as honest as with a number; the rows held out are not l
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from evaluators.errors import ModelError
 from evaluators.model_table import OWN_CLASS_WEIGHTS
 from evaluators.recipe import ModelRecipe
+from evaluators.resampling import NONE
 from evaluators.rows import Rows
 from evaluators.types import Floats, Ints
+
+if TYPE_CHECKING:  # what is mixed into a library's booster has all names that the booster has
+    from sklearn.base import BaseEstimator
+
+    MixedIn = BaseEstimator
+else:
+    MixedIn = object
 
 AUTO = "auto"
 #: Rounds at most, and how many in a row may bring nothing. Of so many rows one is held out.
@@ -40,7 +48,7 @@ def check_open_rounds(recipe: ModelRecipe, names: Iterable[str], methods: Iterab
     if asked != [ROUNDS.get(recipe.estimator)]:
         able = ", ".join(f"{model} ({name})" for model, name in ROUNDS.items())
         raise ModelError(f'{asked[0]} = "auto" is for boosters, which are {able}: write a number')
-    if any(method != "none" for method in methods):
+    if any(method != NONE for method in methods):
         raise ModelError(
             'rounds "auto" hold out rows, and resampling would put copies of them among those '
             "learnt from: write a number of rounds, search them, or leave resample out"

@@ -7,10 +7,10 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier as Classifier
 from sklearn.ensemble import HistGradientBoostingRegressor as Regressor
 
-from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, held_out
+from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, MixedIn, held_out
 
 
-class _Staged:
+class _Staged(MixedIn):  # type: ignore[misc] # no library has types
     """What both estimators have on top of scikit-learn's.
 
     It has no way to look into a fit: the first rounds are a fit of their own, which
@@ -28,37 +28,37 @@ class _Staged:
 
     def get_num_boosting_rounds(self) -> int:
         """Rounds of a whole fit, by XGBoost's name for it; 0 where they are not known before."""
-        known = self.max_iter != AUTO and not self.early_stopping  # type: ignore[attr-defined]
-        return int(self.max_iter) if known else 0  # type: ignore[attr-defined]
+        known = self.max_iter != AUTO and not self.early_stopping
+        return int(self.max_iter) if known else 0
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, **keywords: Any) -> Self:
         """As scikit-learn does it, with the look that was asked for.
 
         ``max_iter = "auto"`` is the number that was found afterwards.
         """
-        if self.max_iter == AUTO:  # type: ignore[attr-defined]
-            learnt, held = held_out(X, y, sample_weight, self.get_params())  # type: ignore[attr-defined]
+        if self.max_iter == AUTO:
+            learnt, held = held_out(X, y, sample_weight, self.get_params())
             stopping = {"early_stopping": True, "n_iter_no_change": PATIENCE}
-            self.set_params(max_iter=MOST_ROUNDS, **stopping)  # type: ignore[attr-defined]
-            super().fit(  # type: ignore[misc]
+            self.set_params(max_iter=MOST_ROUNDS, **stopping)
+            super().fit(
                 learnt.X, learnt.y, learnt.weight, X_val=held.X, y_val=held.y,
                 sample_weight_val=held.weight, **keywords,
             )  # fmt: skip
             self._go_back()
             return self
         look, self._look = self._look, None
-        whole = {"max_iter": self.max_iter, "warm_start": self.warm_start}  # type: ignore[attr-defined]
+        whole = {"max_iter": self.max_iter, "warm_start": self.warm_start}
         try:
             if look is not None:
                 rounds, stop = look
-                self.set_params(max_iter=rounds, warm_start=True)  # type: ignore[attr-defined]
-                super().fit(X, y, sample_weight, **keywords)  # type: ignore[misc]
+                self.set_params(max_iter=rounds, warm_start=True)
+                super().fit(X, y, sample_weight, **keywords)
                 if stop():
                     return self
-                self.set_params(max_iter=whole["max_iter"])  # type: ignore[attr-defined]
-            super().fit(X, y, sample_weight, **keywords)  # type: ignore[misc]
+                self.set_params(max_iter=whole["max_iter"])
+            super().fit(X, y, sample_weight, **keywords)
         finally:
-            self.set_params(**whole)  # type: ignore[attr-defined]
+            self.set_params(**whole)
         return self
 
     def _go_back(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import lightgbm
 
-from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, held_out
+from evaluators.open_rounds import AUTO, MOST_ROUNDS, PATIENCE, MixedIn, held_out
 
 
 class _Look:
@@ -26,7 +26,7 @@ class _Look:
             raise lightgbm.callback.EarlyStopException(env.iteration, [])
 
 
-class _Staged:
+class _Staged(MixedIn):  # type: ignore[misc] # no library has types
     """What both estimators have on top of LightGBM's."""
 
     _look: _Look | None = None
@@ -40,7 +40,7 @@ class _Staged:
 
     def get_num_boosting_rounds(self) -> int:
         """Rounds of a whole fit, by XGBoost's name for it."""
-        rounds: int = self.n_estimators  # type: ignore[attr-defined]
+        rounds: int = self.n_estimators
         return rounds
 
     def answer_from(self, booster: lightgbm.Booster) -> None:
@@ -59,21 +59,21 @@ class _Staged:
         if self._look is not None:
             keywords["callbacks"] = [*(keywords.get("callbacks") or ()), self._look]
             self._look = None
-        fit = super().fit  # type: ignore[misc]
-        if self.n_estimators != AUTO:  # type: ignore[attr-defined]
+        fit = super().fit
+        if self.n_estimators != AUTO:
             fit(X, y, **keywords)
             return self
         weight = keywords.pop("sample_weight", None)
-        learnt, held = held_out(X, y, weight, self.get_params())  # type: ignore[attr-defined]
-        self.set_params(n_estimators=MOST_ROUNDS)  # type: ignore[attr-defined]
+        learnt, held = held_out(X, y, weight, self.get_params())
+        self.set_params(n_estimators=MOST_ROUNDS)
         fit(
             learnt.X, learnt.y, sample_weight=learnt.weight, eval_X=held.X, eval_y=held.y,
             eval_sample_weight=None if held.weight is None else [held.weight],
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)], **keywords,
         )  # fmt: skip
         # none is the best of dart's, whose trees change until the last: it keeps all
-        found = self.best_iteration_ or MOST_ROUNDS  # type: ignore[attr-defined]
-        self.set_params(n_estimators=found)  # type: ignore[attr-defined]
+        found = self.best_iteration_ or MOST_ROUNDS
+        self.set_params(n_estimators=found)
         return self
 
 

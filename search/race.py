@@ -14,7 +14,7 @@ what it costs and saves.
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import correlation, fmean, linear_regression
@@ -46,27 +46,23 @@ class Race:
         self._paths: dict[str, deque[tuple[float, tuple[float, ...]]]] = defaultdict(
             lambda: deque(maxlen=LATEST)
         )
-        self._learnt = Counter[str]()
-        self._rungs = 0
-        self._cached: dict[str, tuple[tuple[int, float], Bar]] = {}
+        self._cached: dict[str, tuple[float, Bar]] = {}
 
     def learn(self, trial: Trial) -> None:
         """One more trial that went to its end."""
         if trial.path and trial.score is not None:
             model = trial.configuration.model
             self._paths[model].append((trial.score, trial.path))
-            self._learnt[model] += 1
-            self._rungs = max(self._rungs, len(trial.path))
+            self._cached.pop(model, None)
 
     def bar(self, model: str, best: float) -> Bar | None:
         """What a further trial of a model has to score; ``best``: the incumbent's final score."""
-        if self._learnt[model] < LEARNT_FROM:
+        if len(self._paths[model]) < LEARNT_FROM:
             return None
-        key = self._learnt[model], best
         made = self._cached.get(model)
-        if made is None or made[0] != key:
+        if made is None or made[0] != best:
             least = tuple(self._least(model, rung, best) for rung in range(self._rungs))
-            self._cached[model] = made = key, Bar(least, self._direction, self._earns(model))
+            self._cached[model] = made = best, Bar(least, self._direction, self._earns(model))
         return made[1]
 
     def _earns(self, model: str) -> bool:
@@ -87,6 +83,10 @@ class Race:
     def ranks(self, model: str) -> tuple[float, ...]:
         """Spearman's correlation of each rung with the end; NaN where too few have both."""
         return tuple(_spearman(*self._pairs(model, rung)) for rung in range(self._rungs))
+
+    @property
+    def _rungs(self) -> int:
+        return max((len(path) for known in self._paths.values() for _, path in known), default=0)
 
     def _pairs(self, model: str, rung: int) -> tuple[list[float], list[float]]:
         """Scores at a rung and at the end of one model's trials, rising towards the better."""
