@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evaluators.errors import QuintainError
 from evaluators.estimate import tested_share
 from evaluators.recipe import ModelRecipe
+from evaluators.resampling import NONE
 from evaluators.splits import make_splits
 from evaluators.types import Split, Warned
 from search.finals_plan import MOST_REPEATS
@@ -65,7 +66,7 @@ def cuts_shared(prepared: "Prepared") -> frozenset[str]:
 
     def shares(recipe: ModelRecipe) -> bool:
         cutting = all(recipe.params.get(name) != value for name, value in without.items())
-        made = recipe.resampling.method not in (None, "none")  # of no other trial's rows
+        made = recipe.resampling.method not in (None, NONE)  # of no other trial's rows
         return recipe.estimator == "xgboost" and cutting and not made
 
     named = (name for name, recipe in task.recipes.items() if shares(recipe))
