@@ -124,7 +124,7 @@ class Flow:
         if seat.node in self._session.drained:
             ray.kill(seat.actor)  # Tune would give it another trial, which the node's end cuts off
             return
-        pack = self._ask()
+        pack = self._ask(seat.worker)
         if pack is not None and pack.limit_mb == seat.limit_mb:
             seat.pack, seat.rested_s = pack.number, 0.0
             seat.actor.take.remote(Parcel(pack))
@@ -141,14 +141,14 @@ class Flow:
         unplaced = any(other.actor is None for other in self.seats.values())
         return not (self.over or unplaced or self._held) and seat.rested_s < RESTS_S
 
-    def _ask(self) -> Pack | None:
-        """Ask the sweep for a pack, if there is a slot for it."""
+    def _ask(self, worker: str = "") -> Pack | None:
+        """Ask the sweep for a pack, if there is a slot for it; ``worker``: for whom."""
         taken = (seat.pack for seat in self.seats.values())
         under_way = sum(pack is not None and pack not in self.cancelled for pack in taken)
         most = max(self.slots, self.driver.places)  # more since nodes joined
         if under_way + len(self._held) >= most:
             return None
-        for task in self.feed(SlotFreed(self.driver.clock())):
+        for task in self.feed(SlotFreed(self.driver.clock(), worker)):
             if isinstance(task, Dispatch):
                 return task.pack
         return None

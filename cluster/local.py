@@ -201,9 +201,8 @@ class LocalRunner:
         for child in self._children:
             if not child.ready or child.pack is not None or driver.finished:
                 continue
-            packs = [
-                t.pack for t in driver.feed(SlotFreed(driver.clock())) if isinstance(t, Dispatch)
-            ]
+            freed = SlotFreed(driver.clock(), child.name)
+            packs = [t.pack for t in driver.feed(freed) if isinstance(t, Dispatch)]
             if not packs:
                 return
             child.pack = packs[0]

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from evaluators.errors import QuintainError
 from evaluators.estimate import tested_share
-from evaluators.recipe import ModelRecipe
-from evaluators.resampling import NONE
 from evaluators.splits import make_splits
 from evaluators.types import Split, Warned
+from quintain.binning import cuts_shared
 from search.finals_plan import MOST_REPEATS
 from search.policy import FinalRules
 from search.records import Records
@@ -57,17 +56,3 @@ def final_rules(prepared: "Prepared", fresh: Sequence[Sequence[Split]]) -> Final
         return FinalRules(folds, repeats, tested_share(prepared.splits), cuts_shared=shared)
     more = part.of / len(part.rows)
     return FinalRules(folds, repeats, tested_share(fresh[0]), part.dearer, more, shared)
-
-
-def cuts_shared(prepared: "Prepared") -> frozenset[str]:
-    """Models whose folds have the same cuts in the search: XGBoost's, where they have some."""
-    task = prepared.assignment
-    without = {"tree_method": "exact", "booster": "gblinear"}
-
-    def shares(recipe: ModelRecipe) -> bool:
-        cutting = all(recipe.params.get(name) != value for name, value in without.items())
-        made = recipe.resampling.method not in (None, NONE)  # of no other trial's rows
-        return recipe.estimator == "xgboost" and cutting and not made
-
-    named = (name for name, recipe in task.recipes.items() if shares(recipe))
-    return frozenset(named if task.shared_cuts else ())

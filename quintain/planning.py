@@ -15,7 +15,7 @@ from cluster.pilots import Piloted
 from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
 from evaluators.memory import memory_watch
 from evaluators.process import MB
-from quintain.fresh import cuts_shared
+from quintain.binning import cuts_shared
 from quintain.model_costs import cost_of, measured
 from quintain.places import LOCAL_BELOW_S
 from quintain.prepare import Prepared, prepare

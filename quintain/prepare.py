@@ -23,6 +23,7 @@ from evaluators.resampling import Resampling
 from evaluators.splits import SplitPlan, natural_splitter
 from evaluators.suspicion import suspicions
 from evaluators.types import Dataset, Split, Warned
+from quintain.binning import costly_folds
 from quintain.content import content_of
 from quintain.fitting import check_outputs, check_weights
 from quintain.hardware import machine
@@ -127,6 +128,7 @@ class Prepared:
             threads=self.spec.resources.cpus_per_trial,
             memory_mb=self.spec.resources.memory_limit_mb, foreseen_mb=foreseen_mb or {},
             folds=len(self.splits), fold_outputs=test_rows * numbers,
+            costly_folds=costly_folds(self),
         )  # fmt: skip
 
     def header(self, runner: str) -> dict[str, Any]:

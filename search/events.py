@@ -109,9 +109,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class SlotFreed:
-    """A worker could take a pack."""
+    """A worker could take a pack. ``worker``: its name; "" for one that has yet to start."""
 
     time: float
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,27 @@
 """Folds of trials under way: which are done, and which of them several workers have."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from evaluators.types import FoldResult, Outcome, Resources
-from search.events import FoldScored, PackReported
+from search.events import FoldScored, Item, PackReported
 from search.flights import Flight
+from search.homes import Homes
 from search.shares import Shares, before
 from search.trials import Trial, Trials
 
 
 class Parts:
-    """Of the trials of a search. ``shared``: those that several workers have, by number."""
+    """Of the trials of a search.
+
+    Attributes:
+        shared: those that several workers have, by number.
+        homes: which worker has which folds prepared.
+    """
 
     def __init__(self, trials: Trials) -> None:
         self.shared: dict[int, Shares] = {}
+        self.homes = Homes()
         self._trials = trials
         self._kept: dict[int, dict[int, FoldResult]] = {}
 
@@ -23,6 +31,24 @@ class Parts:
         ready = (number for number, shares in self.shared.items() if shares.ready)
         number = next(ready, None)
         return None if number is None else self._trials[number]
+
+    def suited(self, worker: str) -> Trial | None:
+        """One of those of which a worker has a fold prepared that waits, or none does any more."""
+        for number, shares in self.shared.items():
+            waiting = shares.waiting
+            if any(self.homes.has(worker, part) for part in waiting) or (
+                shares.ready and not waiting
+            ):
+                return self._trials[number]
+        return None
+
+    def next(self, trial: Trial, whole: Item, worker: str) -> Item:
+        """What a worker gets next of a trial: ``whole`` where nobody shares it."""
+        shares = self.of(trial)
+        if shares is None:
+            return whole
+        place = self.homes.best(worker, shares.waiting) if shares.waiting else 0
+        return shares.next(replace(whole, bar=None, kept=()), place)
 
     def of(self, trial: Trial) -> Shares | None:
         """Its folds under its present attempt, where several workers have some of them."""

@@ -99,6 +99,8 @@ class Policy:
         folds: of a trial.
         fold_outputs: of a fold's test rows, a number for each class; None where one worker does all
             folds of a configuration.
+        costly_folds: models that a worker keeps what it has prepared of a fold for, where that
+            takes long.
         share: what it may use of nodes that join later; None: ``slots`` for ever.
         nodes: what there is to run on; empty where memory is not to be reckoned with.
         threads: of one fit.
@@ -130,6 +132,7 @@ class Policy:
     share: Share | None = None
     folds: int = 1
     fold_outputs: float | None = None
+    costly_folds: frozenset[str] = frozenset()
 
     def holds(self, folds: int, more_rows: float = 1.0) -> bool:
         """Whether the driver can hold outputs of so many folds, of so many times the rows."""

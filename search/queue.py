@@ -6,13 +6,13 @@ else small trials would keep a large one waiting for ever.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil
 
 from evaluators.race import Bar
 from search.bodies import resources_of
 from search.entries import Entry
 from search.events import Item, Pack, Record
+from search.flights import Flight
 from search.known import Known, ended_at_once
 from search.learning import Learning
 from search.opening import LOOK, Opening
@@ -77,6 +77,12 @@ class Queue:
         self.parts.clear()
         self.opening.waiting.clear()
 
+    def landed(self, flight: Flight, *, died: bool) -> None:
+        """A pack is over, and its worker may be gone with all that it had."""
+        self.room.leave(flight.pack.memory_mb, died=died)
+        if died:
+            self.parts.homes.leave(flight.worker)
+
     def grow(self, trial: Trial, had_mb: float) -> bool:
         """Give a trial that ran out of memory the next class, with fewer neighbours, once."""
         larger = self.room.next_class(had_mb)
@@ -112,22 +118,24 @@ class Queue:
         self._next(now, out)
         return out
 
-    def next_pack(self, now: float, handed_out: int) -> tuple[list[Record], Pack | None]:
+    def next_pack(
+        self, now: float, handed_out: int, worker: str = ""
+    ) -> tuple[list[Record], Pack | None]:
         """Fill a pack with about ``pack_s`` of predicted work; None if nothing can go now.
 
-        ``handed_out``: configurations under way.
+        ``handed_out``: configurations under way. ``worker``: whose pack it is, if it has a name.
         """
         out: list[Record] = []
         self.answered = False
-        if self.parts.begun is not None:
-            return out, self.next_part()
+        if self.parts.begun is not None and not self._rather_another(worker):
+            return out, self.next_part(worker)
         found = self._first(now, out)
         if found is None:
-            return out, None
+            return out, self.next_part(worker)
         trial, size = found
         if shares := self._divided(trial):
             self.parts.shared[trial.number] = shares
-            return out, self._packed([trial], None, size)
+            return out, self._packed([trial], None, size, worker)
         chosen = [trial]
         predicted = self._learning.pace.predict(trial.configuration.model)
         seconds = predicted or 0.0
@@ -140,18 +148,29 @@ class Queue:
             seconds += self._learning.pace.predict(another.configuration.model) or 0.0
         return out, self._packed(chosen, None if predicted is None else seconds, size)
 
-    def next_part(self) -> Pack | None:
+    def next_part(self, worker: str = "") -> Pack | None:
         """What is next of a trial that workers share; None if nothing of one can go now."""
-        trial = self.parts.begun
+        trial = self.parts.suited(worker) or self.parts.begun
         size = None if trial is None else self.room.take(self._class_of(trial))
-        return None if trial is None or size is None else self._packed([trial], None, size)
+        return None if trial is None or size is None else self._packed([trial], None, size, worker)
 
-    def _packed(self, trials: Sequence[Trial], seconds: float | None, size: float) -> Pack:
+    def _rather_another(self, worker: str) -> bool:
+        """Whether a worker would have to prepare each fold that waits, and another trial may begin.
+
+        No more are begun than there would be if each worker had one of its own.
+        """
+        parts = self.parts
+        settled = bool(self.policy.costly_folds) and worker in parts.homes
+        return settled and parts.suited(worker) is None and len(parts.shared) < self.policy.slots
+
+    def _packed(
+        self, trials: Sequence[Trial], seconds: float | None, size: float, worker: str = ""
+    ) -> Pack:
         """The next pack: these trials, or what is next of one that is shared."""
         each = len(trials) == 1 and self.policy.holds(self.policy.slots * self.policy.folds)
         items = [self._whole(trial, each) for trial in trials]
-        if shares := self.parts.of(trials[0]):
-            items = [shares.next(replace(items[0], bar=None, kept=()))]
+        if len(items) == 1:
+            items = [self.parts.next(trials[0], items[0], worker)]
         self.packs += 1
         return Pack(self.packs - 1, tuple(items), seconds, size)
 
@@ -165,7 +184,8 @@ class Queue:
         """Its folds for several workers, where the answer comes sooner so.
 
         The first to go on from an opening, until there is a bar: each is an incumbent, or shows
-        where one ends. And the last ones, of which there are fewer than workers.
+        where one ends. And the last ones, of which there are fewer than workers. Without a race
+        all those whose folds take long to prepare, which each worker does then for some of them.
         """
         policy, model = self.policy, trial.configuration.model
         blamed = trial.alone or trial.deaths or trial.memory_mb
@@ -174,12 +194,15 @@ class Queue:
         begun = self._trials.live - len(self._waiting) - len(self.opening.waiting)
         last = policy.budget - self._trials.ended - begun < policy.slots - 1
         held = policy.holds(policy.folds * (1 + len(self.parts.shared)))
+        kept, costly = self.parts.kept(trial.number), model in policy.costly_folds
+        if held and costly and policy.race is None:
+            return Shares.of(policy.folds, policy.pack_s, policy.pack_s, kept)
         if not held or (trial.spent is None and not last):
             return None
         looked_s = 0.0 if trial.spent is None else trial.spent.wall_s / LOOK
         trial_s = self._learning.pace.predict(model) or looked_s
         fold_s = trial_s / policy.folds
-        return Shares.of(policy.folds, fold_s, policy.pack_s, self.parts.kept(trial.number))
+        return Shares.of(policy.folds, fold_s, policy.pack_s, kept)
 
     def _first(self, now: float, out: list[Record]) -> tuple[Trial, float] | None:
         """The first trial for which there is room, and its memory class; ``out`` takes records."""

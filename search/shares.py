@@ -61,10 +61,10 @@ class Shares:
         """Whether there is something to hand out: a part, or all of them to be put together."""
         return bool(self.waiting) or (self.left == 0 and not self.joined)
 
-    def next(self, whole: Item) -> Item:
-        """What is handed out next."""
+    def next(self, whole: Item, place: int = 0) -> Item:
+        """What is handed out next; ``place``: of those that wait."""
         if self.waiting:
-            return replace(whole, part=self.waiting.pop(0), interval=False)
+            return replace(whole, part=self.waiting.pop(place), interval=False)
         self.joined = True
         return replace(whole, parts=tuple(self.found))
 

@@ -111,7 +111,7 @@ class Sweep:
         """What is left of a trial that workers share: nothing new, or it could not end."""
         if self.finals is not None:
             return self.finals.dispatch(event.time, begun=True)
-        pack = self.queue.next_part()
+        pack = self.queue.next_part(event.worker)
         return [] if pack is None else [self._flights.depart(pack, event.time)]
 
     def _handled(self, event: Event) -> list[Instruction]:
@@ -202,7 +202,7 @@ class Sweep:
         """The next pack, if there is room for one; trials that are known end one by one."""
         out: list[Instruction] = []
         while True:
-            asked, pack = self.queue.next_pack(event.time, self._flights.on_board)
+            asked, pack = self.queue.next_pack(event.time, self._flights.on_board, event.worker)
             out += asked
             if pack is not None:
                 return [*out, self._flights.depart(pack, event.time)]
@@ -217,6 +217,7 @@ class Sweep:
         if flight is None:
             return []
         self._false_starts.clear()
+        self.queue.parts.homes.settle(event.worker, flight.items)
         return [Record(entry) for entry in flight.began(event, self.trials, self.queue.parts.kept)]
 
     def _reported(self, event: PackReported) -> list[Instruction]:
@@ -233,7 +234,7 @@ class Sweep:
             out += self._item_ended(flight, item, event)
         if event.report.last:
             self._flights.land(event.pack)
-            self.queue.room.leave(flight.pack.memory_mb, died=event.report.spent)
+            self.queue.landed(flight, died=event.report.spent)
             for trial in unfinished(flight, self.trials):
                 out.append(self._again(trial, event.time, "its pack's worker had to end", False))
         return out
@@ -272,7 +273,7 @@ class Sweep:
         flight = self._flights.land(event.pack)
         if flight is None:
             return []
-        self.queue.room.leave(flight.pack.memory_mb, died=True)
+        self.queue.landed(flight, died=True)
         left = unfinished(flight, self.trials)
         if flight.started_at is None or event.loss == "never_started":
             self._false_starts.append(event.detail)
@@ -309,13 +310,9 @@ class Sweep:
     # -- ends -------------------------------------------------------------------------------
 
     def _end(
-        self,
-        trial: Trial,
-        now: float,
-        body: dict[str, Any],
-        failure: Failure | None,
+        self, trial: Trial, now: float, body: dict[str, Any], failure: Failure | None,
         oof: bytes | None,
-    ) -> Record:
+    ) -> Record:  # fmt: skip
         """Close a trial: into the record, and to the strategy."""
         given_up = trial.given_up is not None and failure is None
         self.trials.move(trial, "failed" if failure else "pruned" if given_up else "completed")
