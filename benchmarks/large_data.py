@@ -104,7 +104,7 @@ def _is_worker(process: psutil.Process) -> bool:
         line = " ".join(process.cmdline())
     except psutil.Error:
         return False
-    return "cluster.local_worker" in line or "ray::QuintainWorker" in line
+    return "cluster.forking" in line or "ray::QuintainWorker" in line
 
 
 def binned_mb(rows: int) -> float:

@@ -29,7 +29,8 @@ class Crew:
     def take(self, count: int, threads: int) -> list[Child]:
         """At most so many children that live and were started for fits of so many threads."""
         with self._lock:
-            fit = [child for child, of in self._idle if of == threads and _lives(child)][:count]
+            fit = [child for child, of in self._idle if of == threads and child.process.lives]
+            fit = fit[:count]
             self._idle = [(child, of) for child, of in self._idle if child not in fit]
         for child in fit:
             child.ready = False  # until it has its next workload
@@ -61,10 +62,6 @@ class Crew:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lives(child: Child) -> bool:
-    return child.process.poll() is None
-
-
 def folder_of(child: Child) -> Path:
     """Where a child lives."""
     return child.log.parent
@@ -84,7 +81,7 @@ class KeptLocalRunner(LocalRunner):
         What one that starts has not read yet it reads later, in order: this workload, that it is
         to let it go, and the next one.
         """
-        idle = [child for child in self._children if child.pack is None and _lives(child)]
+        idle = [child for child in self._children if child.pack is None and child.process.lives]
         self._children = [child for child in self._children if child not in idle]
         crew().give(idle, self._threads)
         own = self._folder

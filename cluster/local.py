@@ -1,7 +1,7 @@
-"""The local runner: child processes of this machine, for small jobs.
+"""The local runner: worker processes of this machine, for small jobs.
 
-Children are started by command, not forked: a fork copies threads' locks, and the user's script
-needs no ``if __name__`` guard. They map the data from one file and talk over a socket pair.
+A server forks them (``cluster.fork_server``). They map the data from one file and talk over a
+socket pair.
 """
 
 import os
@@ -9,8 +9,6 @@ import pickle
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection, wait
@@ -19,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from cluster.errors import ClusterError
+from cluster.fork_server import ForkServer, ServerGoneError
 from cluster.runner import Machine, Workload
 from evaluators import blackbox, mapped
 from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
@@ -52,44 +51,20 @@ FALSE_STARTS_ALLOWED = 3
 class Child:
     """One worker process and the socket to it."""
 
-    def __init__(
-        self, folder: Path, number: int, threads: int, modules: Sequence[str] = ()
-    ) -> None:
-        """``modules``: what it imports while it waits for its workload."""
+    def __init__(self, server: ForkServer, folder: Path, number: int) -> None:
+        """Ask ``server`` for it.
+
+        Raises:
+            ServerGoneError: that has ended.
+        """
         ours, theirs = socket.socketpair()
         self.log = folder / f"worker-{number}.log"
         self.box = folder / f"worker-{number}.box"
         self.ready = False
         self.pack: Pack | None = None
-        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        with theirs, self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "cluster.local_worker",
-                    str(theirs.fileno()),
-                    str(self.box),
-                    *modules,
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                start_new_session=True,  # Ctrl-C is the driver's to handle
-                env={
-                    # threads that spin while they wait for one that another program keeps from
-                    # its core make a fit 10 to 30 times slower than one thread alone
-                    **({"OMP_WAIT_POLICY": "PASSIVE"} if threads > 1 else {}),
-                    **os.environ,
-                    "PYTHONPATH": _our_path(),
-                    "PYTHONUNBUFFERED": "1",
-                    **dict.fromkeys(names, str(threads)),
-                },
-            )
         self.pipe = Connection(ours.detach())
+        with theirs, self.log.open("wb") as log:
+            self.process = server.fork(theirs, log.fileno(), self.box)
 
     @property
     def name(self) -> str:
@@ -114,6 +89,8 @@ class Child:
         """How it went, once its end of the socket is closed, and the memory it had reached."""
         code = self.process.wait()
         left = blackbox.read(self.box)
+        if code is None:
+            return "killed", "worker went with the process that had forked it", left.reached_mb
         if -code in FATAL:
             return "segfault", f"worker died of {signal.Signals(-code).name}", left.reached_mb
         if -code == signal.SIGKILL and left.starved:
@@ -141,6 +118,7 @@ class LocalRunner:
         self._threads = cpus_per_trial
         self._workers = min(workers or cpus, cpus // cpus_per_trial)
         self._children: list[Child] = []
+        self._server: ForkServer | None = None
         self._folder: Path | None = None
         self._started = 0
         self._false_starts = 0
@@ -158,7 +136,7 @@ class LocalRunner:
     def prepare(self) -> Machine:
         """Start the children, unless they were: their imports take longer than much else."""
         # without the part that the children take, which is theirs to use
-        theirs_mb = sum(own_memory(child.process.pid) for child in self._children) / MB
+        theirs_mb = 0.0 if self._server is None else own_memory(self._server.pid) / MB
         memory_mb = PLANNABLE * (free_memory_mb() + theirs_mb)
         if memory_mb < SMALLEST_MB:  # not enough for one trial: what comes free will do
             memory_mb = PLANNABLE * usable_memory_mb()
@@ -169,7 +147,17 @@ class LocalRunner:
 
     def _start(self) -> None:
         assert self._folder is not None
-        child = Child(self._folder, self._started, self._threads, self._modules)
+        if self._server is not None and not self._server.lives:
+            self._server.end()
+            self._server = None
+        if self._server is None:
+            self._server = ForkServer(self._folder, self._threads, self._modules)
+        try:
+            child = Child(self._server, self._folder, self._started)
+        except ServerGoneError:
+            self._count_false_start("the process that forks workers has ended")
+            self._start()
+            return
         self._started += 1
         self._children.append(child)
         if self._workload:
@@ -245,15 +233,21 @@ class LocalRunner:
             lost = PackLost(driver.clock(), child.pack.number, loss, detail, reached_mb)
             driver.feed(lost)
         elif not child.ready and child.process.returncode != 0:
-            self._false_starts += 1
-            if self._false_starts >= FALSE_STARTS_ALLOWED:
-                said = child.log.read_text(errors="replace").strip().splitlines() or [detail]
-                raise ClusterError(
-                    f"local workers cannot start: {said[-1]}; code of your own reaches them as "
-                    '"file.py:name", or from an installed package'
-                )
+            self._count_false_start(detail, child.log)
         if not driver.finished:
             self._start()
+
+    def _count_false_start(self, detail: str, *logs: Path) -> None:
+        """One more in a row; ClusterError once there were too many, with the last that was said."""
+        self._false_starts += 1
+        if self._false_starts >= FALSE_STARTS_ALLOWED:
+            logs = (*logs, self._server.log) if self._server else logs
+            texts = [log.read_text(errors="replace").strip() for log in logs]
+            said = next((text.splitlines() for text in texts if text), [detail])
+            raise ClusterError(
+                f"local workers cannot start: {said[-1]}; code of your own reaches them as "
+                '"file.py:name", or from an installed package'
+            )
 
     def abandon(self) -> None:
         """What was begun is not wanted."""
@@ -261,6 +255,8 @@ class LocalRunner:
 
     def close(self) -> None:
         """Kill the children and remove their folder."""
+        if self._server is not None:
+            self._server.release(child.process for child in self._children)
         for child in self._children:
             child.kill()
         self._children.clear()
@@ -274,10 +270,3 @@ def remove_left_behind() -> None:
         pid = folder.name.removeprefix(FOLDERS).split("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _our_path() -> str:
-    """Where our packages stand, before what the user has put on PYTHONPATH; not his folder."""
-    ours = str(Path(__file__).resolve().parent.parent)
-    given = os.environ.get("PYTHONPATH", "")
-    return os.pathsep.join(part for part in (ours, given) if part)

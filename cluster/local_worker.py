@@ -1,17 +1,15 @@
-"""What a child of the local runner runs: ``python -m cluster.local_worker FD BOX MODULE...``."""
+"""What a worker of the local runner does: it serves one driver until that is gone."""
 
 import contextlib
-import importlib
 import os
 import pickle
-import sys
 import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from cluster.worker import Worker
-from evaluators import blackbox, process
+from evaluators import blackbox
 from search.events import Pack
 
 
@@ -28,19 +26,20 @@ def end_with(parent: int) -> None:
     os._exit(0)
 
 
-def main() -> None:
-    """Serve packs until the parent closes its end. What arrives was pickled by our parent.
+def work(pipe: Connection, box: Path, asked_at: float) -> None:
+    """Serve packs until the driver closes its end. What arrives was pickled by it.
 
     It is a workload first, then packs of it; None lets the workload go, and another may come.
+
+    Args:
+        pipe: to the driver.
+        box: where the black box is kept.
+        asked_at: when the driver asked for this worker, by the clock that all processes share.
     """
     go_first()
-    pipe = Connection(int(sys.argv[1]))
-    blackbox.open_box(Path(sys.argv[2]))
+    blackbox.open_box(box)
     threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
-    for name in sys.argv[3:]:
-        with contextlib.suppress(Exception):  # a trial that needs it will tell
-            importlib.import_module(name)
-    start_s = process.age_s()  # the interpreter and the imports
+    start_s = time.monotonic() - asked_at  # the interpreter and the imports
     try:
         worker: Worker | None = None
         while True:
@@ -63,8 +62,4 @@ def main() -> None:
                 pipe.send_bytes(pickle.dumps("ready"))
             del message
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        os._exit(0)  # the parent is gone, and with it whoever wanted the answer
-
-
-if __name__ == "__main__":
-    main()
+        os._exit(0)  # the driver is gone, and with it whoever wanted the answer

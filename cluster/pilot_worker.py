@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import psutil
 
+from cluster.fork_server import ForkServer
 from cluster.local import FOLDERS, Child
 from cluster.runner import Workload
 from evaluators import mapped
@@ -49,7 +50,8 @@ class PilotWorker:
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
-        self._child = Child(self._folder, 0, self._threads)
+        self._server = ForkServer(self._folder, self._threads)
+        self._child = Child(self._server, self._folder, 0)
         work = self._workload
         self._child.send(mapped.dumps((work.assignment, work.dataset, work.partitions)))
         try:
@@ -65,6 +67,7 @@ class PilotWorker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._server.end()
         self._child.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 

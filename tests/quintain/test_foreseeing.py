@@ -205,11 +205,11 @@ def planning(folder, records, *arguments):
 
 
 def local_workers(parent):
-    """Worker processes without Ray among its children."""
+    """Worker processes without Ray, and those that fork them."""
     found = []
-    for child in psutil.Process(parent).children():
+    for child in psutil.Process(parent).children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            found += [child] * ("cluster.local_worker" in child.cmdline())
+            found += [child] * ("cluster.forking" in child.cmdline())
     return found
 
 
@@ -255,7 +255,7 @@ def test_an_interrupt_while_planning_leaves_no_sweep(folder, own_records, sent, 
             said.append(process.stderr.readline())
             assert said[-1], said
         most = time.monotonic() + 60
-        workers = 1 + 2 * (runner == "local")  # the pilot's, and those that wait for trials
+        workers = 2 + 3 * (runner == "local")  # the pilot's, and those that wait for trials
         while len(local_workers(process.pid)) < workers:
             assert time.monotonic() < most
             time.sleep(0.05)
