@@ -1,6 +1,7 @@
 """Starting or joining Ray, so that what a worker imports is ours and nothing is left behind."""
 
 import contextlib
+import functools
 import logging
 import math
 import os
@@ -80,6 +81,26 @@ def _must_answer(address: str) -> None:
         raise ClusterError(f"nothing answers at {address} ({error}): is the cluster up?") from error
 
 
+@contextlib.contextmanager
+def _without_onlookers() -> Iterator[None]:
+    """Of a Ray of this machine, leave out the processes that serve nobody.
+
+    That is the server of its dashboard, the monitor that would ask for nodes, and the one that
+    brings logs to the driver: 2.6 of the 5.7 CPU seconds of its start, and a third of its memory.
+    """
+    from ray._private.node import Node as RayNode
+    from ray._private.parameter import RayParams
+
+    settings, serve = RayParams.__init__, RayNode.start_api_server
+    lean = functools.partialmethod(settings, include_log_monitor=False, no_monitor=True)
+    RayParams.__init__ = lean
+    RayNode.start_api_server = lambda node, **options: None
+    try:
+        yield
+    finally:
+        RayParams.__init__, RayNode.start_api_server = settings, serve
+
+
 def _connect(address: str | None, cpus: int | None) -> None:
     """``ray.init`` without its noise."""
     import ray
@@ -87,8 +108,10 @@ def _connect(address: str | None, cpus: int | None) -> None:
     here = {"address": "local", "include_dashboard": False, "num_cpus": cpus}
     options: dict[str, Any] = here if address is None else {"address": address}
     _keep_off_stdout()
+    alone = _without_onlookers() if address is None else contextlib.nullcontext()
     try:
-        ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
+        with alone:
+            ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address is None:
             raise
