@@ -88,17 +88,18 @@ def _without_onlookers() -> Iterator[None]:
     That is the server of its dashboard, the monitor that would ask for nodes, and the one that
     brings logs to the driver: 2.6 of the 5.7 CPU seconds of its start, and a third of its memory.
     """
-    from ray._private.node import Node as RayNode
-    from ray._private.parameter import RayParams
+    import ray._private.node
+    import ray._private.parameter
 
-    settings, serve = RayParams.__init__, RayNode.start_api_server
-    lean = functools.partialmethod(settings, include_log_monitor=False, no_monitor=True)
-    RayParams.__init__ = lean
-    RayNode.start_api_server = lambda node, **options: None
+    node: Any = ray._private.node.Node
+    settings: Any = ray._private.parameter.RayParams
+    before = settings.__init__, node.start_api_server
+    lean = functools.partialmethod(before[0], include_log_monitor=False, no_monitor=True)
+    settings.__init__, node.start_api_server = lean, lambda node, **options: None
     try:
         yield
     finally:
-        RayParams.__init__, RayNode.start_api_server = settings, serve
+        settings.__init__, node.start_api_server = before
 
 
 def _connect(address: str | None, cpus: int | None) -> None:
