@@ -101,10 +101,11 @@ class Watch(threading.Thread):
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        line = " ".join(process.cmdline())
+        line, parent = " ".join(process.cmdline()), process.ppid()
     except psutil.Error:
         return False
-    return "cluster.forking" in line or "ray::QuintainWorker" in line
+    forked = "cluster.forking" in line and parent != os.getpid()  # that one forks them
+    return forked or "ray::QuintainWorker" in line
 
 
 def binned_mb(rows: int) -> float:

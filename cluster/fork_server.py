@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from cluster.forking import Fork, Wait
+from cluster.forking import UNFORKED, Fork, Wait
 
 
 class ServerGoneError(Exception):
@@ -48,7 +48,8 @@ class Forked:
             ServerGoneError: there is none.
         """
         if self._pid is None:
-            self.server.settle()
+            with contextlib.suppress(ServerGoneError):
+                self.server.settle()
         if self._pid is None:
             raise ServerGoneError
         return self._pid
@@ -60,12 +61,19 @@ class Forked:
 
     def forked_as(self, pid: int) -> None:
         """The server's answer."""
-        self._pid = pid
+        if pid == UNFORKED:
+            self.returncode = 1
+        else:
+            self._pid = pid
 
     @property
     def lives(self) -> bool:
-        """Whether it has not ended yet, nor its server."""
-        return self.server.lives and self._ended(os.WNOHANG) is None
+        """Whether it has not ended yet, nor its server; it may still have to be forked."""
+        if not self.server.lives:
+            return False
+        with contextlib.suppress(ServerGoneError):
+            self.server.settle(wait=False)
+        return (not self.there and self.returncode is None) or self._ended(os.WNOHANG) is None
 
     def wait(self) -> int | None:
         """Its return code once it has ended; None where its server is gone, which could tell."""
@@ -80,13 +88,16 @@ class Forked:
         return self.returncode
 
     def kill(self) -> None:
-        """End it, whatever it does; without its server it ends by itself.
+        """End it, whatever it does, and wait for that.
 
-        Its number is its own until ``wait`` has told of its end.
+        One that is not there yet ends once it is, and finds its socket closed; one whose server is
+        gone has ended with it. Its number is its own until ``wait`` has told of its end.
         """
-        if self.returncode is None and self.server.lives:
-            with contextlib.suppress(ServerGoneError, ProcessLookupError):
+        if self.there and self.returncode is None and self.server.lives:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+        self.server.left(self)
 
 
 class ForkServer:
@@ -103,9 +114,10 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         self.log = folder / "fork_server.log"
         names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        with theirs, self.log.open("wb") as log:
+        ends = str(os.getpid()), str(theirs.fileno())
+        with theirs, self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cluster.forking", str(theirs.fileno()), *modules],
+                [sys.executable, "-P", "-m", "cluster.forking", *ends, *modules],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -122,6 +134,7 @@ class ForkServer:
                     **dict.fromkeys(names, str(threads)),
                 },
             )
+        self._owner = os.getpid()
         self._socket = ours
         self._pipe = Connection(os.dup(ours.fileno()))
         self._lock = threading.RLock()
@@ -151,18 +164,21 @@ class ForkServer:
             ServerGoneError: the server has ended.
         """
         asked = Forked(self)
-        with self._lock:
+        with self._dialogue():
             self._send(Fork(box, time.monotonic()))
-            with _gone_told():
-                socket.send_fds(self._socket, [b"f"], [pipe.fileno(), log])
+            socket.send_fds(self._socket, [b"f"], [pipe.fileno(), log])
             self._pending.append(asked)
             self._workers.add(asked)
         return asked
 
-    def settle(self) -> None:
-        """Wait until all workers that were asked for are there."""
-        with self._lock:
-            while self._pending:
+    def settle(self, *, wait: bool = True) -> None:
+        """Take the answers for workers that were asked for: of all, or of those that are there.
+
+        Raises:
+            ServerGoneError: the server has ended.
+        """
+        with self._dialogue():
+            while self._pending and (wait or self._pipe.poll()):
                 pid = self._receive()
                 self._pending.popleft().forked_as(pid)
 
@@ -172,59 +188,65 @@ class ForkServer:
         Raises:
             ServerGoneError: it has ended.
         """
-        with self._lock:
+        with self._dialogue():
             self.settle()
             self._send(request)
             return self._receive()
 
+    @contextlib.contextmanager
+    def _dialogue(self) -> Iterator[None]:
+        """Requests and answers of one thread; a dialogue that breaks off ends the server.
+
+        Else its next answer would be taken for that of another request.
+        """
+        with self._lock:
+            try:
+                yield
+            except ServerGoneError:
+                raise
+            except (OSError, EOFError) as error:
+                raise ServerGoneError from error
+            except BaseException:
+                self._process.kill()
+                raise
+
     def _send(self, request: Fork | Wait) -> None:
-        with _gone_told():
-            self._pipe.send_bytes(pickle.dumps(request))
+        self._pipe.send_bytes(pickle.dumps(request))
 
     def _receive(self) -> Any:
-        with _gone_told():
-            return pickle.loads(self._pipe.recv_bytes())
+        return pickle.loads(self._pipe.recv_bytes())
 
     def left(self, worker: Forked) -> None:
-        """A worker has ended."""
-        self._workers.discard(worker)
-        if self._retired and not self._workers:
-            self.end()
+        """A worker has ended, or is to; with the last one a retired server ends."""
+        with self._lock:
+            self._workers.discard(worker)
+            if self._retired and not self._workers:
+                self.end()
 
     def release(self, workers: Iterable[Forked]) -> None:
         """These are not wanted any more; it ends with the last of the others."""
-        given = set(workers)
-        if self._workers <= given:
-            self.end()
-            return
-        for worker in given & self._workers:
-            worker.kill()
-            worker.wait()
-        self._retired = True
+        with self._lock:
+            given = set(workers)
+            if self._workers <= given:
+                self.end()
+                return
+            for worker in given & self._workers:
+                worker.kill()
+            self._retired = True
 
     def end(self) -> None:
-        """End it and all of its workers; those that are not there yet never will be."""
+        """End it: its workers end with it, and those that are not there yet never will be.
+
+        A copy of this process by ``os.fork`` only lets go of it.
+        """
         with self._lock:
-            self._retired, there = False, [each for each in self._workers if each.there]
-            for worker in there:
-                worker.kill()
-            if not self._pending:  # else it still imports, and would be slow to answer
-                for worker in there:
-                    worker.wait()
+            self._retired = False
             self._workers.clear()
-            self._process.kill()
-            self._process.wait()
+            if os.getpid() == self._owner:
+                self._process.kill()
+                self._process.wait()
             self._pipe.close()
             self._socket.close()
-
-
-@contextlib.contextmanager
-def _gone_told() -> Iterator[None]:
-    """Whatever the socket says of it, in one word."""
-    try:
-        yield
-    except (OSError, EOFError) as error:
-        raise ServerGoneError from error
 
 
 def _our_path() -> str:

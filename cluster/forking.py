@@ -1,19 +1,22 @@
-"""What a fork server does: ``python -m cluster.forking FD MODULE...`` serves one driver.
+"""What a fork server does: ``python -m cluster.forking DRIVER FD MODULE...`` serves that process.
 
-Requests come by a socket, and each gets one answer, in their order. The server has no thread (but
-for one of an allocator that comes with a library and sees to forks itself), opens no data and runs
-no fit; so it imports nothing of the user's, which might start one: each worker does that.
+Requests come by a socket, and each gets one answer, in their order. The server has no thread of its
+own (those of BLAS and of an allocator, which come with libraries, see to forks themselves), opens
+no data and runs no fit; so it imports nothing of the user's, which might start one: each worker
+does that.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import os
 import pickle
+import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,6 +24,10 @@ from typing import NoReturn
 
 #: Seconds after which it sees at the latest that its driver is gone.
 LOOK_S = 1.0
+#: The answer in place of a process, where none could be forked: its log says why.
+UNFORKED = 0
+#: ``prctl(2)``: the kernel ends a process with its parent, whatever it does.
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +58,17 @@ def main() -> None:
     """Import, then serve until the driver closes its end or is gone."""
     from evaluators.model_table import TABLE
 
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, nobody could say how a worker ended
     importlib.import_module("cluster.local_worker")
+    driver, modules = int(sys.argv[1]), sys.argv[3:]
     known = {entry.module for entry in TABLE.values()}
-    _import(name for name in sys.argv[2:] if name in known)
-    own = [name for name in sys.argv[2:] if name not in known]
+    import_all(name for name in modules if name in known)
+    own = [name for name in modules if name not in known]
     gc.collect()
     gc.freeze()  # what a worker looks through for garbage would be copied else
-    control, driver = socket.socket(fileno=int(sys.argv[1])), os.getppid()
+    control = socket.socket(fileno=int(sys.argv[2]))
     pipe = Connection(os.dup(control.fileno()))
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, ConnectionError):
         while os.getppid() == driver:
             if pipe.poll(LOOK_S):
                 request = pickle.loads(pipe.recv_bytes())
@@ -71,32 +80,40 @@ def main() -> None:
                 pipe.send_bytes(pickle.dumps(answer))
 
 
-def _forked(request: Fork, control: socket.socket, pipe: Connection, own: Iterable[str]) -> int:
-    """A worker's process."""
-    _, (end, log), *_ = socket.recv_fds(control, 1, 2)
-    pid = os.fork()
-    if pid == 0:
-        pipe.close()  # or the driver would not see that we are gone
-        control.close()
-        _work(request, Connection(end), log, own)
-    os.close(end)
-    os.close(log)
+def _forked(request: Fork, control: socket.socket, pipe: Connection, own: Sequence[str]) -> int:
+    """A worker's process; ``UNFORKED`` where the machine has none for us."""
+    received: Sequence[int] = ()
+    try:
+        _, received, *_ = socket.recv_fds(control, 1, 2)
+        end, log = received
+        server, pid = os.getpid(), os.fork()
+    except (OSError, ValueError) as error:
+        said = f"no worker could be forked: {error}\n".encode()
+        os.write(received[1] if len(received) == 2 else sys.stderr.fileno(), said)
+        pid = UNFORKED
+    else:
+        if pid == 0:
+            pipe.close()  # or the driver would not see that we are gone
+            control.close()
+            _work(request, Connection(end), log, server, own)
+    for each in received:
+        os.close(each)
     return pid
 
 
-def _work(request: Fork, pipe: Connection, log: int, own: Iterable[str]) -> NoReturn:
+def _work(request: Fork, pipe: Connection, log: int, server: int, own: Sequence[str]) -> NoReturn:
     """All that a worker does; first, what it shares with its server and should not."""
     try:
+        _end_with_parent()
         os.setsid()
         for stream in (1, 2):
             os.dup2(log, stream)
         os.close(log)
         if (numpy := sys.modules.get("numpy")) is not None:
             numpy.random.seed()  # Python's own generator sees to itself
-        _import(own)
         from cluster.local_worker import work
 
-        work(pipe, request.box, request.asked_at)
+        work(pipe, request.box, server, own, request.asked_at)
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -104,9 +121,19 @@ def _work(request: Fork, pipe: Connection, log: int, own: Iterable[str]) -> NoRe
         os._exit(1)
 
 
-def _import(modules: Iterable[str]) -> None:
+def _end_with_parent() -> None:
+    """Have the kernel see to it: a fit may hold the interpreter's lock, and no thread of ours runs.
+
+    Elsewhere than on Linux there is that thread alone.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def import_all(modules: Iterable[str]) -> None:
+    """What cannot be imported is told by the trial that needs it."""
     for name in modules:
-        with contextlib.suppress(Exception):  # a trial that needs it will tell
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
 
 

@@ -39,6 +39,9 @@ class Crew:
     def give(self, children: list[Child], threads: int) -> None:
         """Keep these, which have nothing to do, for a while."""
         kept = [child for child in children if child.send(pickle.dumps(None))]
+        for child in children:
+            if child not in kept:
+                child.kill()
         with self._lock:
             self._idle += [(child, threads) for child in kept]
             if self._end is not None:

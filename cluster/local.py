@@ -21,7 +21,7 @@ from cluster.fork_server import ForkServer, ServerGoneError
 from cluster.runner import Machine, Workload
 from evaluators import blackbox, mapped
 from evaluators.limits import free_memory_mb, usable_cores, usable_memory_mb
-from evaluators.process import MB, own_memory
+from evaluators.process import MB, own_memory, shared_with_parent
 from search.driver import Driver
 from search.events import (
     Cancel,
@@ -49,7 +49,13 @@ FALSE_STARTS_ALLOWED = 3
 
 
 class Child:
-    """One worker process and the socket to it."""
+    """One worker process and the socket to it.
+
+    Attributes:
+        ready: whether it has its workload.
+        name: host and process, as records name a worker; from then on.
+        pack: what it works on.
+    """
 
     def __init__(self, server: ForkServer, folder: Path, number: int) -> None:
         """Ask ``server`` for it.
@@ -62,14 +68,10 @@ class Child:
         self.box = folder / f"worker-{number}.box"
         self.ready = False
         self.pack: Pack | None = None
+        self.name = ""
         self.pipe = Connection(ours.detach())
         with theirs, self.log.open("wb") as log:
             self.process = server.fork(theirs, log.fileno(), self.box)
-
-    @property
-    def name(self) -> str:
-        """Host and process, as records name a worker."""
-        return f"{socket.gethostname()}:{self.process.pid}"
 
     def send(self, blob: bytes) -> bool:
         """Whether the child was there to take it."""
@@ -82,15 +84,14 @@ class Child:
     def kill(self) -> None:
         """End the process, whatever it does, and wait for it."""
         self.process.kill()
-        self.process.wait()
         self.pipe.close()
 
     def loss(self) -> tuple[Loss, str, float]:
         """How it went, once its end of the socket is closed, and the memory it had reached."""
         code = self.process.wait()
         left = blackbox.read(self.box)
-        if code is None:
-            return "killed", "worker went with the process that had forked it", left.reached_mb
+        if code is None:  # no trial's fault, as where a host goes
+            return "node", "worker went with the process that had forked it", left.reached_mb
         if -code in FATAL:
             return "segfault", f"worker died of {signal.Signals(-code).name}", left.reached_mb
         if -code == signal.SIGKILL and left.starved:
@@ -135,9 +136,7 @@ class LocalRunner:
 
     def prepare(self) -> Machine:
         """Start the children, unless they were: their imports take longer than much else."""
-        # without the part that the children take, which is theirs to use
-        theirs_mb = 0.0 if self._server is None else own_memory(self._server.pid) / MB
-        memory_mb = PLANNABLE * (free_memory_mb() + theirs_mb)
+        memory_mb = PLANNABLE * (free_memory_mb() + self._held_mb())
         if memory_mb < SMALLEST_MB:  # not enough for one trial: what comes free will do
             memory_mb = PLANNABLE * usable_memory_mb()
         if self._folder is None:
@@ -145,19 +144,34 @@ class LocalRunner:
         here = Node(self._workers * self._threads, memory_mb)
         return Machine((here,), self._threads)
 
+    def _held_mb(self) -> float:
+        """What the children take already, which is theirs to use."""
+        processes = [child.process for child in self._children]
+        servers = {process.server for process in processes}
+        servers |= set() if self._server is None else {self._server}
+        held = sum(own_memory(server.pid) for server in servers)
+        for process in processes:
+            if process.there:
+                own, server = own_memory(process.pid), process.server.pid
+                held += max(0, own - shared_with_parent(process.pid, server))
+        return held / MB
+
     def _start(self) -> None:
+        """One more child, of a new server where the last has ended."""
         assert self._folder is not None
-        if self._server is not None and not self._server.lives:
+        while True:
+            if self._server is None:
+                self._server = ForkServer(self._folder, self._threads, self._modules)
+            try:
+                if self._server.lives:
+                    child = Child(self._server, self._folder, self._started)
+                    break
+            except ServerGoneError:
+                pass  # it ends just now
+            log = self._server.log
             self._server.end()
             self._server = None
-        if self._server is None:
-            self._server = ForkServer(self._folder, self._threads, self._modules)
-        try:
-            child = Child(self._server, self._folder, self._started)
-        except ServerGoneError:
-            self._count_false_start("the process that forks workers has ended")
-            self._start()
-            return
+            self._count_false_start("the process that forks workers has ended", log)
         self._started += 1
         self._children.append(child)
         if self._workload:
@@ -179,33 +193,37 @@ class LocalRunner:
                 if child in self._children:  # its pack may have been cancelled just now
                     self._listen(child, driver)
             if not ready:
-                driver.feed(WorkerIdled(driver.clock()))
+                self._carry_out(driver.feed(WorkerIdled(driver.clock())), driver)
             if driver.clock() - last_poll >= POLL_S:
                 self._carry_out(driver.poll(), driver)
                 last_poll = driver.clock()
 
     def _hand_out(self, driver: Driver) -> None:
         """A pack for every child that has none."""
-        for child in self._children:
-            if not child.ready or child.pack is not None or driver.finished:
+        for child in list(self._children):
+            gone = child not in self._children  # its pack was cancelled meanwhile
+            if gone or not child.ready or child.pack is not None or driver.finished:
                 continue
-            freed = SlotFreed(driver.clock(), child.name)
-            packs = [t.pack for t in driver.feed(freed) if isinstance(t, Dispatch)]
+            tasks = driver.feed(SlotFreed(driver.clock(), child.name))
+            self._carry_out(tasks, driver)
+            packs = [task.pack for task in tasks if isinstance(task, Dispatch)]
             if not packs:
-                return
+                continue  # what is there may be for another one
             child.pack = packs[0]
             if child.send(pickle.dumps(packs[0])):
-                driver.feed(PackStarted(driver.clock(), packs[0].number, child.name))
+                started = PackStarted(driver.clock(), packs[0].number, child.name)
+                self._carry_out(driver.feed(started), driver)
 
     def _listen(self, child: Child, driver: Driver) -> None:
         """Take one message, or find that the child is gone."""
         try:
             message = pickle.loads(child.pipe.recv_bytes())
-        except (EOFError, OSError):
+            if not isinstance(message, Report):
+                child.name = f"{socket.gethostname()}:{child.process.pid}"
+                child.ready, self._false_starts = True, 0
+                return
+        except (EOFError, OSError, ServerGoneError):
             self._replace(child, driver)
-            return
-        if not isinstance(message, Report):
-            child.ready, self._false_starts = True, 0
             return
         pack = child.pack
         if pack is None:
@@ -231,8 +249,8 @@ class LocalRunner:
         child.pipe.close()
         if child.pack is not None:
             lost = PackLost(driver.clock(), child.pack.number, loss, detail, reached_mb)
-            driver.feed(lost)
-        elif not child.ready and child.process.returncode != 0:
+            self._carry_out(driver.feed(lost), driver)
+        elif not child.ready and child.process.returncode:  # a server's end counts where it is seen
             self._count_false_start(detail, child.log)
         if not driver.finished:
             self._start()
@@ -241,7 +259,6 @@ class LocalRunner:
         """One more in a row; ClusterError once there were too many, with the last that was said."""
         self._false_starts += 1
         if self._false_starts >= FALSE_STARTS_ALLOWED:
-            logs = (*logs, self._server.log) if self._server else logs
             texts = [log.read_text(errors="replace").strip() for log in logs]
             said = next((text.splitlines() for text in texts if text), [detail])
             raise ClusterError(

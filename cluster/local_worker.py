@@ -5,9 +5,11 @@ import os
 import pickle
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from cluster.forking import import_all
 from cluster.worker import Worker
 from evaluators import blackbox
 from search.events import Pack
@@ -26,7 +28,7 @@ def end_with(parent: int) -> None:
     os._exit(0)
 
 
-def work(pipe: Connection, box: Path, asked_at: float) -> None:
+def work(pipe: Connection, box: Path, parent: int, modules: Sequence[str], asked_at: float) -> None:
     """Serve packs until the driver closes its end. What arrives was pickled by it.
 
     It is a workload first, then packs of it; None lets the workload go, and another may come.
@@ -34,11 +36,14 @@ def work(pipe: Connection, box: Path, asked_at: float) -> None:
     Args:
         pipe: to the driver.
         box: where the black box is kept.
+        parent: the process to end with.
+        modules: what is imported first.
         asked_at: when the driver asked for this worker, by the clock that all processes share.
     """
     go_first()
     blackbox.open_box(box)
-    threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
+    threading.Thread(target=end_with, args=[parent], daemon=True).start()
+    import_all(modules)
     start_s = time.monotonic() - asked_at  # the interpreter and the imports
     try:
         worker: Worker | None = None

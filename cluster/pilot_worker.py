@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 import psutil
 
-from cluster.fork_server import ForkServer
+from cluster.fork_server import ForkServer, ServerGoneError
 from cluster.local import FOLDERS, Child
 from cluster.runner import Workload
 from evaluators import mapped
@@ -49,16 +50,21 @@ class PilotWorker:
         self._asked = 0
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
-        self._server = ForkServer(self._folder, self._threads)
-        self._child = Child(self._server, self._folder, 0)
         work = self._workload
-        self._child.send(mapped.dumps((work.assignment, work.dataset, work.partitions)))
-        try:
+        with ExitStack() as ending:
+            folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
+            ending.callback(shutil.rmtree, folder, ignore_errors=True)
+            self._server = ForkServer(folder, self._threads)
+            ending.callback(self._server.end)
+            try:
+                self._child = Child(self._server, folder, 0)
+            except ServerGoneError:
+                said = "the process that forks workers has ended"
+                raise UnmeasuredError(said, over=True) from None
+            ending.callback(self._child.kill)
+            self._child.send(mapped.dumps((work.assignment, work.dataset, work.partitions)))
             self._answer(READY_S)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+            self._ending = ending.pop_all()
         return self
 
     def __exit__(
@@ -67,9 +73,7 @@ class PilotWorker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.end()
-        self._child.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._ending.close()
 
     def fit(self, configuration: Configuration, part: int, seconds: float) -> Outcome:
         """Fit and score a configuration on a part.
@@ -101,6 +105,8 @@ class PilotWorker:
         try:
             return pickle.loads(self._child.pipe.recv_bytes())
         except (EOFError, OSError):
-            said = self._child.log.read_text(errors="replace").strip().splitlines()
+            logs = self._child.log, self._server.log
+            texts = [log.read_text(errors="replace").strip() for log in logs]
+            said = next((text.splitlines() for text in texts if text), [])
             how = self._child.loss()[1]
             raise UnmeasuredError(f"{how} ({said[-1]})" if said else how, over=True) from None

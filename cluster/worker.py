@@ -56,7 +56,7 @@ def _reports(evaluator: Evaluator, pack: Pack) -> Iterator[Report]:
                 break
             if isinstance(result, Outcome):
                 ended.append(ItemEnded(item.trial, item.attempt, result))
-            elif single and result.fold < last:
+            elif item.part or (single and result.fold < last):
                 yield Report(folds=(_scored(item, result),))
         if evaluator.spent:
             break

@@ -87,7 +87,8 @@ class Evaluator:
         race = self.assignment.race if partition == 0 and 0 in numbers else None
         run = Run(splits, self._limit(partition, len(numbers)), memory_mb, race, bar)
         run.cuts = self._cuts if partition == 0 else None
-        self.kept.begin(self._share_mb if memory_mb is None else memory_mb, partition)
+        held_mb = self._share_mb if memory_mb is None else memory_mb
+        self.kept.begin(held_mb, partition, len(numbers) / len(splits))
         for number in numbers:
             if number in done:
                 self._take_over(run, done[number])

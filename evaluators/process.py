@@ -8,7 +8,6 @@ for the old one.
 import mmap
 import os
 import re
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -188,16 +187,6 @@ def shared_with_parent(pid: int, parent: int) -> int:
     kilobytes = {name: int(value) for name, value in _ROLLUP.findall(text)}
     private = kilobytes.get(b"Private_Clean", 0) + kilobytes.get(b"Private_Dirty", 0)
     return max(0, kilobytes.get(b"Anonymous", 0) - private) * 1024
-
-
-def age_s() -> float:
-    """Seconds since this process was started, to 10 ms."""
-    if sys.platform != "linux":
-        import psutil
-
-        return max(0.0, time.time() - psutil.Process().create_time())
-    ticks = int(_fields(Path("/proc/self/stat").read_bytes())[19])
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def has_children() -> bool:

@@ -25,29 +25,25 @@ class Parts:
         self._trials = trials
         self._kept: dict[int, dict[int, FoldResult]] = {}
 
-    @property
-    def begun(self) -> Trial | None:
-        """A trial of which workers have a part, and something is to be handed out."""
-        ready = (number for number, shares in self.shared.items() if shares.ready)
-        number = next(ready, None)
-        return None if number is None else self._trials[number]
+    def ready(self, worker: str = "") -> list[Trial]:
+        """Trials of which workers have a part and something is to be handed out, in their order.
 
-    def suited(self, worker: str) -> Trial | None:
-        """One of those of which a worker has a fold prepared that waits, or none does any more."""
-        for number, shares in self.shared.items():
-            waiting = shares.waiting
-            if any(self.homes.has(worker, part) for part in waiting) or (
-                shares.ready and not waiting
-            ):
-                return self._trials[number]
-        return None
+        Those that suit ``worker`` come first.
+        """
+        found = [self._trials[number] for number, shares in self.shared.items() if shares.ready]
+        return sorted(found, key=lambda trial: not self.suits(worker, trial))
+
+    def suits(self, worker: str, trial: Trial) -> bool:
+        """Whether a worker has a fold prepared that waits of such a trial, or none waits of it."""
+        waiting, model = self.shared[trial.number].waiting, trial.configuration.model
+        return not waiting or any(self.homes.has(worker, model, part) for part in waiting)
 
     def next(self, trial: Trial, whole: Item, worker: str) -> Item:
         """What a worker gets next of a trial: ``whole`` where nobody shares it."""
-        shares = self.of(trial)
+        shares, model = self.of(trial), trial.configuration.model
         if shares is None:
             return whole
-        place = self.homes.best(worker, shares.waiting) if shares.waiting else 0
+        place = self.homes.best(worker, model, shares.waiting) if shares.waiting else 0
         return shares.next(replace(whole, bar=None, kept=()), place)
 
     def of(self, trial: Trial) -> Shares | None:

@@ -127,7 +127,8 @@ class Queue:
         """
         out: list[Record] = []
         self.answered = False
-        if self.parts.begun is not None and not self._rather_another(worker):
+        ready = self.parts.ready(worker)
+        if ready and not self._rather_another(worker, ready[0]):
             return out, self.next_part(worker)
         found = self._first(now, out)
         if found is None:
@@ -150,18 +151,28 @@ class Queue:
 
     def next_part(self, worker: str = "") -> Pack | None:
         """What is next of a trial that workers share; None if nothing of one can go now."""
-        trial = self.parts.suited(worker) or self.parts.begun
-        size = None if trial is None else self.room.take(self._class_of(trial))
-        return None if trial is None or size is None else self._packed([trial], None, size, worker)
+        for trial in self.parts.ready(worker):
+            size = self.room.take(self._class_of(trial))
+            if size is not None:
+                return self._packed([trial], None, size, worker)
+        return None
 
-    def _rather_another(self, worker: str) -> bool:
+    def _rather_another(self, worker: str, ready: Trial) -> bool:
         """Whether a worker would have to prepare each fold that waits, and another trial may begin.
 
-        No more are begun than there would be if each worker had one of its own.
+        No more are begun than there would be if each worker had one of its own. ``ready``: which
+        of them suits it best.
         """
         parts = self.parts
-        settled = bool(self.policy.costly_folds) and worker in parts.homes
-        return settled and parts.suited(worker) is None and len(parts.shared) < self.policy.slots
+        few = len(parts.shared) < self.policy.slots
+        return few and worker in parts.homes and not parts.suits(worker, ready)
+
+    def settle(self, worker: str, items: Sequence[Item]) -> None:
+        """A worker begins these: what it prepares of a fold for them stays with it."""
+        for item in items:
+            model = item.configuration.model
+            if item.part and model in self.policy.costly_folds:
+                self.parts.homes.settle(worker, model, item.part)
 
     def _packed(
         self, trials: Sequence[Trial], seconds: float | None, size: float, worker: str = ""

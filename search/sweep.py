@@ -102,7 +102,7 @@ class Sweep:
             out += self._handled(event)
         finals, queue = self.finals, self.queue
         flying = self._flights if finals is None else finals.flights
-        begun = queue.parts.begun is not None if finals is None else finals.begun
+        begun = bool(queue.parts.ready()) if finals is None else finals.begun
         if not self.finished and (event.time >= stopping.until or not (flying or begun)):
             out += self._finish("stopped", stopping.reason, event.time)
         return out
@@ -217,7 +217,7 @@ class Sweep:
         if flight is None:
             return []
         self._false_starts.clear()
-        self.queue.parts.homes.settle(event.worker, flight.items)
+        self.queue.settle(event.worker, flight.items)
         return [Record(entry) for entry in flight.began(event, self.trials, self.queue.parts.kept)]
 
     def _reported(self, event: PackReported) -> list[Instruction]:

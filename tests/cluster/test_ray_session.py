@@ -1,5 +1,7 @@
 """Laws of connecting to a cluster: whatever Ray says, the user reads one line with the way out."""
 
+import psutil
+
 from cluster.ray_session import _refused
 
 #: As Ray 2.60 says it of a head of 2.59.
@@ -22,3 +24,12 @@ def test_whatever_else_ray_says_is_one_line_too():
     said = _refused("10.0.0.1:6379", "could not connect:\n  no\n  answer")
     assert "\n" not in said
     assert "no Ray cluster answers at 10.0.0.1:6379 (could not connect: no answer)" in said
+
+
+def test_a_ray_of_this_machine_has_nobody_who_serves_nobody(ray_here):
+    """Names that ray may change with a minor version: then this says so."""
+    lines = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+    ours = [line for line in lines if "ray" in line]
+    assert any("gcs" in line for line in ours)
+    served = ("log_monitor.py", "monitor.py", "dashboard.py")
+    assert not [line for line in ours if any(name in line for name in served)]

@@ -165,6 +165,16 @@ def test_only_what_is_out_of_use_makes_way():
     assert store.megabytes == 20.0
 
 
+def test_parts_of_trials_push_nothing_out_either():
+    """A worker that has one fold of each trial in turn keeps those for which there is room."""
+    store, owners = Kept(2), [object() for _ in range(3)]
+    for _ in range(6):
+        for number in range(3):
+            store.begin(100.0, part=1 / 3)
+            store.get(owners[number], "key", object, lambda _: 10.0)
+    assert (store.made, store.hits) == (8, 10)
+
+
 def test_bytes_are_bounded_as_well():
     """A quarter of what a trial may take; a smaller limit later drops what is over, once unused."""
     store, owners = Kept(9), [object() for _ in range(3)]

@@ -9,11 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evaluators.types import Configuration, FoldResult, Outcome, Resources
+from evaluators.types import FoldResult, Outcome, Resources
 from search.domains import Float
 from search.events import (
     Dispatch,
-    Item,
     ItemEnded,
     PackLost,
     PackReported,
@@ -25,11 +24,13 @@ from search.events import (
 )
 from search.homes import Homes
 from search.policy import Policy
+from search.room import Node
 from search.space import Parameter, Space
 from search.strategy import make_strategy
 from search.sweep import Sweep
 
 FIT_S, PREPARING_S = 7.0, 9.0
+PEAKS_MB = {"m": 200.0, "a": 1500.0, "b": 300.0}
 SPACE = Space({"m": (Parameter("x", Float(0.0, 1.0)),)})
 POLICY = Policy(
     budget=12, objective="score", direction="maximize", slots=2, folds=3, fold_outputs=50.0,
@@ -38,14 +39,10 @@ POLICY = Policy(
 
 
 def part_of(item):
-    used = Resources(wall_s=FIT_S, cpu_s=FIT_S, peak_mb=200.0)
+    peak_mb = PEAKS_MB[item.configuration.model]
+    used = Resources(wall_s=FIT_S, cpu_s=FIT_S, peak_mb=peak_mb)
     found = [FoldResult(n, {"score": 0.5}, (), used, np.zeros(2), "proba") for n in item.part]
     return Outcome(resources=used, parts=tuple(found))
-
-
-def item(fold):
-    """One fold of a trial."""
-    return Item(0, 0, Configuration("m", {}), part=(fold,))
 
 
 class Play:
@@ -55,14 +52,13 @@ class Play:
         had: the folds that each worker has prepared.
         prepared: how often one was.
         most_live: trials under way at a time, at most.
-        idle: how often a worker got nothing while a fold waited.
+        idle: how often a worker got nothing while a fold waited for which there was room.
         now: seconds since the start.
     """
 
-    def __init__(self, policy, *, dies_at=(), named=True):
-        strategy = make_strategy(
-            "random", SPACE, direction="maximize", trials=policy.budget, seed=0
-        )
+    def __init__(self, policy, *, dies_at=(), named=True, space=SPACE, seed=0):
+        trials = policy.budget
+        strategy = make_strategy("random", space, direction="maximize", trials=trials, seed=seed)
         self.sweep, self.policy, self.named = Sweep(policy, strategy), policy, named
         self.had, self.prepared, self.most_live, self.idle, self.now = {}, 0, 0, 0, 0.0
         self.ended, self.dies_at = [], set(dies_at)
@@ -106,7 +102,9 @@ class Play:
         live = self.sweep.trials.live
         self.most_live = max(self.most_live, live)
         if not packs:
-            self.idle += self.sweep.queue.parts.begun is not None
+            queue = self.sweep.queue
+            classes = [queue._class_of(trial) for trial in queue.parts.ready()]
+            self.idle += any(queue.room.has_room(each) for each in classes)
             return False
         self.feed(PackStarted(self.now, packs[0].number, worker))
         [item] = packs[0].items
@@ -140,6 +138,21 @@ def test_no_worker_waits_and_no_more_trials_are_under_way_than_workers(slots, fo
     assert play.most_live <= slots + 1  # one may be waiting to be put together
     assert len(play.ended) == policy.budget
     assert play.prepared < slots * folds
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_has_no_room_keeps_no_worker_from_what_has(seed):
+    """A large model's fold waits for memory; those of another one go on meanwhile."""
+    space = Space({name: (Parameter("x", Float(0.0, 1.0)),) for name in ("a", "b")})
+    policy = replace(
+        POLICY, slots=4, budget=16, costly_folds=frozenset("ab"), nodes=(Node(4, 4000.0),),
+    )  # fmt: skip
+    play = Play(policy, space=space, seed=seed)
+    for model in "ab":
+        play.sweep.learning.peaks.learn(model, PEAKS_MB[model])
+    play.run()
+    assert play.idle == 0
+    assert len(play.ended) == policy.budget
 
 
 def test_without_names_all_goes_on_as_it_comes():
@@ -186,11 +199,12 @@ def test_where_folds_are_not_for_several_workers_nothing_changes(other):
 def test_the_fold_that_the_fewest_have_is_prepared_next():
     """So that none is with everybody while another is with nobody."""
     homes = Homes()
-    homes.settle("w0", [item(0), item(1)])
-    homes.settle("w1", [item(0)])
-    assert homes.best("w2", [(0,), (1,), (2,)]) == 2
-    assert homes.best("w1", [(1,), (2,)]) == 1
-    assert homes.best("w0", [(2,), (1,)]) == 1
+    homes.settle("w0", "m", [0, 1])
+    homes.settle("w1", "m", [0])
+    assert homes.best("w2", "m", [(0,), (1,), (2,)]) == 2
+    assert homes.best("w1", "m", [(1,), (2,)]) == 1
+    assert homes.best("w0", "m", [(2,), (1,)]) == 1
+    assert not homes.has("w0", "another", [0])
     homes.leave("w0")
     assert "w0" not in homes
-    assert homes.best("w1", [(1,), (2,)]) == 0
+    assert homes.best("w1", "m", [(1,), (2,)]) == 0
