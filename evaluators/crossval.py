@@ -88,7 +88,7 @@ class Evaluator:
         run = Run(splits, self._limit(partition, len(numbers)), memory_mb, race, bar)
         run.cuts = self._cuts if partition == 0 else None
         held_mb = self._share_mb if memory_mb is None else memory_mb
-        self.kept.begin(held_mb, partition, len(numbers) / len(splits))
+        self.kept.begin(held_mb, partition, len(numbers) / max(1, len(splits)))
         for number in numbers:
             if number in done:
                 self._take_over(run, done[number])
