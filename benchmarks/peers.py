@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.score_paths import Seen, incumbents
-from benchmarks.score_works import FIXED, QUICK_SPACE, SPACE, Range
+from benchmarks.score_space import FIXED, QUICK_SPACE, SPACE, Range
 
 WORKERS = 2
 METRIC = "average_precision"
@@ -216,8 +216,14 @@ def _journal(job: Job) -> Any:
 
 
 def optuna(job: Job) -> Told:
-    """Two processes on one journal: TPE at its defaults, pruned by the median over folds."""
+    """Two processes on one journal: TPE at its defaults, pruned by the median over folds.
+
+    What they fit with is imported before they are forked, so once.
+    """
     import optuna
+    import sklearn.metrics
+    import sklearn.model_selection  # noqa: F401
+    import xgboost  # noqa: F401
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     (X, y), began = job.rows(), time.time()

@@ -21,7 +21,8 @@ import numpy as np
 
 from benchmarks.honesty_portions import Line, Part, Task, made
 from benchmarks.plan_accuracy import tables
-from benchmarks.score_works import SPACE, work_of
+from benchmarks.score_space import SPACE
+from benchmarks.score_works import work_of
 from evaluators.crossval import Evaluator
 from evaluators.race import FEW_ROUNDS, Bar
 from evaluators.types import Configuration, Outcome

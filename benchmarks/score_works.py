@@ -1,4 +1,4 @@
-"""What the searches of ``time_to_score`` work on: tables, held-back rows and the one space.
+"""What the searches of ``time_to_score`` work on: tables and held-back rows.
 
 Everybody gets the same float32 matrix: categories come as the numbers of their levels, so that no
 system has to encode anything and none gains by doing it better.
@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import train_test_split
 
 from benchmarks.plan_accuracy import tables
+from benchmarks.score_space import FIXED
 
 COLUMNS, POSITIVE = 30, 0.03
 #: Rows to search on and rows held back, of the made work.
@@ -22,29 +23,6 @@ MEDIUM, MEDIUM_QUICK = (100_000, 50_000), (5_000, 8_000)
 #: Of a real table.
 HELD_SHARE = 0.25
 REAL_QUICK = 6_000
-FIXED = {"tree_method": "hist"}
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Values of a parameter, both ends included. ``log``: ratios are equally likely."""
-
-    low: float
-    high: float
-    whole: bool = False
-    log: bool = False
-
-
-SPACE: Mapping[str, Range] = {
-    "n_estimators": Range(30, 200, whole=True, log=True),
-    "max_depth": Range(3, 10, whole=True),
-    "learning_rate": Range(0.01, 0.3, log=True),
-    "min_child_weight": Range(0.1, 30.0, log=True),
-    "subsample": Range(0.5, 1.0),
-    "colsample_bytree": Range(0.4, 1.0),
-    "reg_lambda": Range(0.01, 30.0, log=True),
-}
-QUICK_SPACE = {**SPACE, "n_estimators": Range(10, 50, whole=True, log=True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,8 @@ import numpy as np
 
 from benchmarks.peers import Job, systems
 from benchmarks.score_paths import RANDOM, Run, Step, law_line, laws, lines, measured
-from benchmarks.score_works import SPACE, Judge, Work, work_of
+from benchmarks.score_space import SPACE
+from benchmarks.score_works import Judge, Work, work_of
 
 FOLDS, CONFIGURATIONS, QUICK_CONFIGURATIONS = 5, 100, 10
 #: No run gets less, or starting alone would use it up: this only matters with ``--quick``.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.score_paths import Seen, incumbents
-from benchmarks.score_works import SPACE, Range
+from benchmarks.score_space import SPACE, Range
 
 if TYPE_CHECKING:
     from benchmarks.peers import Job, Told

@@ -16,11 +16,13 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
+
+from evaluators.importing import import_all, uncollected
 
 #: Seconds after which it sees at the latest that its driver is gone.
 LOOK_S = 1.0
@@ -59,7 +61,8 @@ def main() -> None:
     from evaluators.model_table import TABLE
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, nobody could say how a worker ended
-    importlib.import_module("cluster.local_worker")
+    with uncollected():
+        importlib.import_module("cluster.local_worker")
     driver, modules = int(sys.argv[1]), sys.argv[3:]
     known = {entry.module for entry in TABLE.values()}
     import_all(name for name in modules if name in known)
@@ -128,13 +131,6 @@ def _end_with_parent() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def import_all(modules: Iterable[str]) -> None:
-    """What cannot be imported is told by the trial that needs it."""
-    for name in modules:
-        with contextlib.suppress(Exception):
-            importlib.import_module(name)
 
 
 if __name__ == "__main__":  # by its name, or requests would be of classes it does not know

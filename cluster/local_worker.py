@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from cluster.forking import import_all
 from cluster.worker import Worker
 from evaluators import blackbox
+from evaluators.importing import import_all
 from search.events import Pack
 
 

@@ -4,10 +4,10 @@ What ``VARIABLE`` names is then imported while the driver is busy: first the thr
 use, which libraries read as they are loaded, then modules.
 """
 
-import contextlib
-import importlib
 import os
 from collections.abc import Sequence
+
+from evaluators.importing import import_all
 
 VARIABLE = "QUINTAIN_PRELOAD"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -23,9 +23,7 @@ def preload(text: str) -> None:
     threads, *modules = text.split(",")
     for name in THREADS:
         os.environ.setdefault(name, threads)
-    for module in modules:
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
+    import_all(modules)
 
 
 if VARIABLE in os.environ:

@@ -65,6 +65,10 @@ def __getattr__(name: str) -> Any:
     """Import on first use: ``import quintain`` itself costs nothing."""
     from importlib import import_module
 
+    from evaluators.importing import uncollected
+
     if name not in _HOMES:
         raise AttributeError(f"module 'quintain' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    with uncollected():
+        home = import_module(_HOMES[name])
+    return getattr(home, name)
