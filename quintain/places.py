@@ -25,9 +25,8 @@ else:
 #: Below this many predicted seconds of search, Ray would take longer to start than to help.
 LOCAL_BELOW_S = 10.0
 RUNNERS = ("auto", "ray", "local", "inline")
-#: A file of more bytes is read first: what it takes is then known to whoever reckons with memory,
-#: and reading takes longer than what could be saved.
-EARLY_BELOW = 32_000_000
+#: Before Ray starts, a file of more bytes is read: it hands out what memory it finds free then.
+RAY_EARLY_BELOW = 32_000_000
 #: With "auto", bytes of the file times trials below which the work is likely to be a matter of
 #: seconds: Adult's 5 MB take a booster about 5 s a trial. Local workers that were begun in vain
 #: cost two seconds of another core. Above, nothing is begun: a Ray that starts is not stopped well.
@@ -40,7 +39,7 @@ def begun_early(
 ) -> Iterator["Early | None"]:
     """Start what will run, while the data is read; ended with the block if nobody has by then.
 
-    None where that cannot even be guessed, or where the data may be large.
+    None where that cannot even be guessed, or where Ray is to know first what the data takes.
     """
     size = 0 if data is not None else _file_bytes(spec)
     named = runner
@@ -48,7 +47,7 @@ def begun_early(
         named = "ray"
     elif runner == "auto" and data is None and size * spec.search.trials < LIKELY_LOCAL:
         named = "local"
-    if named not in ("ray", "local") or size >= EARLY_BELOW:
+    if named not in ("ray", "local") or (named == "ray" and size >= RAY_EARLY_BELOW):
         yield None
         return
     begun = _begun(spec, named, address)
