@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 #: Values of a fold's training rows that take about a second to bin (nine were measured for 53
 #: million): from so many on it matters which worker has them.
 COSTLY_VALUES = 6_000_000
+#: What decides how rows are binned: where it is searched, few trials could use another's.
+_BINNING = {"max_bin", "tree_method", "booster", "device", "enable_categorical"}
 
 
 def binned(recipe: ModelRecipe) -> bool:
@@ -33,5 +35,9 @@ def costly_folds(prepared: "Prepared") -> frozenset[str]:
     columns = len(prepared.dataset.columns)
     values = columns * max(len(split.train) for split in prepared.splits)
     recipes = prepared.assignment.recipes
-    named = (name for name, recipe in recipes.items() if binned(recipe))
-    return frozenset(named if values >= COSTLY_VALUES else ())
+    alike = (
+        name
+        for name, recipe in recipes.items()
+        if binned(recipe) and not _BINNING & {each.name for each in prepared.space.models[name]}
+    )
+    return frozenset(alike if values >= COSTLY_VALUES else ())

@@ -291,17 +291,18 @@ def test_a_sweep_goes_on_where_its_server_was_killed(tmp_path):
 
 def test_libraries_of_several_threads_fit_in_a_fork(tmp_path):
     """OpenMP's and BLAS's threads are started anew there."""
-    frame = pd.DataFrame({f"x{n}": range(n, 4000 + n) for n in range(8)} | {"y": [0, 1] * 2000})
+    frame = pd.DataFrame({f"x{n}": range(n, 2000 + n) for n in range(8)} | {"y": [0, 1] * 1000})
     spec = {
         "name": "threads", "data": {"target": "y"}, "holdout": {"test_size": False},
         "search": {"trials": 3, "sampler": "random"},
         "resources": {"cpus_per_trial": min(2, len(os.sched_getaffinity(0)))},
+        "evaluate": {"folds": 2},
         "model": [
-            {"estimator": name, "space": space}
-            for name, space in (
-                ("xgboost", {"max_depth": {"int": [2, 4]}}),
-                ("hist_gradient_boosting", {"max_leaf_nodes": {"int": [4, 30]}}),
-                ("logistic_regression", {"C": {"float": [0.1, 10.0]}}),
+            {"estimator": name, "params": few, "space": space}
+            for name, few, space in (
+                ("xgboost", {"n_estimators": 20}, {"max_depth": {"int": [2, 4]}}),
+                ("hist_gradient_boosting", {"max_iter": 20}, {"max_leaf_nodes": {"int": [4, 30]}}),
+                ("logistic_regression", {}, {"C": {"float": [0.1, 10.0]}}),
             )
         ],
     }  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from cluster.inline import InlineRunner
@@ -15,8 +16,9 @@ from evaluators.assignment import Assignment
 from evaluators.metrics import resolve
 from evaluators.models import make_recipe
 from evaluators.splits import SplitPlan, make_splits
-from evaluators.types import Column, Dataset, Failure, Outcome, Resources
+from evaluators.types import Column, Configuration, Dataset, Failure, Outcome, Resources
 from search.driver import Driver
+from search.events import Cancel, Dispatch, Item, Pack, PackReported, SlotFreed
 from search.policy import Policy, StopRules
 from search.records import Records
 from search.space import Choice, Parameter, Space
@@ -274,3 +276,46 @@ def test_a_trial_goes_on_from_the_folds_that_its_dead_worker_had_done(runner, wo
     assert kept == [None, [0, 1]]
     assert len(told.body["folds"]["roc_auc"]) == 3
     assert told.body["resources"]["wall_s"] >= 3.0, "folds of the first attempt count"
+
+
+class Scripted:
+    """A driver that hands packs out, and does not want the first one any more once one is done."""
+
+    clock = staticmethod(time.monotonic)
+
+    def __init__(self, *packs):
+        self.packs, self.workers, self.cancelled = list(packs), [], False
+        self.late = self.clock() + 40
+
+    @property
+    def finished(self):
+        return self.clock() > self.late or len(set(self.workers)) == 3
+
+    def poll(self):
+        return []
+
+    def feed(self, event):
+        if isinstance(event, SlotFreed):
+            self.workers.append(event.worker)
+            return [Dispatch(self.packs.pop(0))] if self.packs else []
+        if isinstance(event, PackReported) and event.pack and event.report.last:
+            self.cancelled = True
+            return [Cancel(0)]
+        return []
+
+
+def test_a_pack_that_is_cancelled_by_whatever_event_ends_its_worker(workload):
+    def pack(number, behaviour):
+        return Pack(number, (Item(number, 0, Configuration("faulty", {"behaviour": behaviour})),))
+
+    patient = replace(workload, assignment=replace(workload.assignment, fit_seconds=None))
+    driver, runner = Scripted(pack(0, "sleep"), pack(1, "fine")), LocalRunner(2)
+    runner.prepare()
+    try:
+        runner.run(driver, patient, 2)
+    finally:
+        runner.close()
+    first, second, third = dict.fromkeys(driver.workers)
+    assert driver.cancelled
+    assert not psutil.pid_exists(int(first.split(":")[1]))
+    assert third not in (first, second)
