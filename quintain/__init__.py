@@ -63,12 +63,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import on first use: ``import quintain`` itself costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'quintain' has no attribute {name!r}")
     from importlib import import_module
 
     from evaluators.importing import uncollected
 
-    if name not in _HOMES:
-        raise AttributeError(f"module 'quintain' has no attribute {name!r}")
     with uncollected():
         home = import_module(_HOMES[name])
     return getattr(home, name)

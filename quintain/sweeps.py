@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.runner import Machine, Runner
-from evaluators.importing import import_all
+from evaluators.importing import uncollected
 from quintain.again import stands, told_again
 from quintain.driving import Bounds, Watcher, given_up_by_signals, search, slots_on
 from quintain.orders import orders_of, stops_of
@@ -25,10 +25,6 @@ from search.view import read_view
 if TYPE_CHECKING:  # scikit-learn and pandas are imported when a sweep is prepared, not before
     from quintain.callbacks import Callback
     from quintain.prepare import Prepared
-
-
-#: What every sweep imports before its first trial, most of a short one's time.
-_NEEDED = "quintain.prepare", "quintain.roads", "search.store", "sklearn.model_selection"
 
 
 def run(
@@ -64,9 +60,9 @@ def run(
     """
     loaded = read_spec(_with_source(spec, data))
     with begun_early(loaded, data, runner, address) as early:
-        import_all(_NEEDED)
-        from quintain.prepare import prepare
-        from quintain.roads import warned_of_roads
+        with uncollected():  # most of a short sweep's time until its first trial
+            from quintain.prepare import prepare
+            from quintain.roads import warned_of_roads
 
         watcher = watcher or (default_watcher() if progress else None)
         with Records.open(records, create=False) as ledger:

@@ -35,7 +35,8 @@ def made(classes=2, estimator="xgboost", race=None):
         Split(order[rows % FOLDS != k], order[rows % FOLDS == k], repeat=deal)
         for deal in range(2) for k in range(FOLDS)
     ]  # fmt: skip
-    names = ("average_precision", "f1") if classes == 2 else ("log_loss", "balanced_accuracy")
+    many = "log_loss", "roc_auc_ovr", "balanced_accuracy"
+    names = ("average_precision", "f1") if classes == 2 else many
     metrics = tuple(resolve(name, binary=classes == 2) for name in names)
     recipe = make_recipe("m", estimator, {}, None, Path("."))
     assignment = Assignment({"m": recipe}, metrics)
