@@ -95,8 +95,8 @@ class RaceFold:
             path = tuple(number(score) for score in entry.body["path"])
             self.rungs = max(self.rungs, len(path))
             known = bool(entry.body.get("cached"))
-            if entry.body["state"] == "pruned":
-                self.pruned[entry.rung] += not known
+            if entry.body["state"] == "pruned" and not known:
+                self.pruned[entry.rung] += 1
             elif entry.body["state"] == "completed":
                 self.known += known
                 trial = Trial(

@@ -8,12 +8,13 @@ from search.view_race import RaceFold
 RACED = {"metric": "roc_auc", "direction": "maximize"}
 
 
-def told(*ends):
-    """A race of (state, rung, path, score) of one model."""
+def told(*ends, cached=False):
+    """A race of (state, rung, path, score) of one model; ``cached``: known from another sweep."""
     fold = RaceFold()
     for number, (state, rung, path, score) in enumerate(ends):
         fold.read(Entry("asked", 0.0, {"model": "m", "params": {}}, number), "roc_auc")
         body = {"state": state, "path": path, "scores": {} if score is None else {"roc_auc": score}}
+        body["cached"] = cached
         fold.read(Entry("ended", 1.0, body, number, 0, rung=rung), "roc_auc")
     return fold.view(RACED, "maximize")
 
@@ -30,6 +31,12 @@ def test_the_part_of_folds_that_was_fitted_counts_whole_trials_and_parts_of_othe
     assert race.lines() == [
         "racing ended 1 trials early (1 after 2 folds): 70% of all folds were fitted"
     ]
+
+
+def test_where_every_trial_is_known_nobody_was_ended_here():
+    race = told(whole(0.8, 0.7), ("pruned", 2, [0.1, 0.2, 0.2, None, None], None), cached=True)
+    assert race.pruned == {}
+    assert race.lines() == []
 
 
 def test_a_rung_that_ranks_otherwise_than_the_end_is_named():
