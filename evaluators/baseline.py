@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluators.metrics import Metric, tuned_name
 from evaluators.scored_rows import ScoredRows, labels_of
-from evaluators.scoring import score_fold, score_rows, score_trial
+from evaluators.scoring import TrialRows, score_fold, score_rows, score_trial
 from evaluators.types import Dataset, Floats, FoldResult, Ints, Resources, Split
 
 #: What a constant predictor calls every row. ``prior`` and ``majority``: the class that was the
@@ -69,7 +69,7 @@ def _of_numbers(metrics: Sequence[Metric], dataset: Dataset, splits: Sequence[Sp
             output = np.full(len(split.test), float(constant(dataset.target[split.train])))
             found, _ = score_fold(metrics, dataset.target[split.test], output, "value")
             folds.append(FoldResult(number, found, (), Resources(), output, "value"))
-        scores[kind] = score_trial(metrics, dataset.target, splits, folds)[0]
+        scores[kind] = score_trial(metrics, TrialRows(dataset.target, splits, folds))[0]
     best = _best(scores, metrics[0])
     return Baseline(best, scores[best])
 
@@ -102,7 +102,7 @@ def _scores(
                 _fold(group, dataset.target, split, number, prior[number], kind)
                 for number, split in enumerate(splits)
             ]
-            scores |= score_trial(group, dataset.target, splits, folds)[0]
+            scores |= score_trial(group, TrialRows(dataset.target, splits, folds))[0]
     return {metric.name: scores[metric.name] for metric in metrics}
 
 

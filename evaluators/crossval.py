@@ -18,7 +18,7 @@ from evaluators.number_model import NumberModel
 from evaluators.oof import encode
 from evaluators.race import Bar, rounds_watched
 from evaluators.rows import Rows, by_reference, cuts_of
-from evaluators.scoring import notices, outputs, score_fold, score_trial
+from evaluators.scoring import TrialRows, notices, outputs, score_fold, score_trial
 from evaluators.thresholds import tuned
 from evaluators.types import (
     Configuration,
@@ -153,7 +153,9 @@ class Evaluator:
         """One fold more; those that are done are scored as a rung, unless they are all."""
         done = run.add(result)
         if run.race is not None and run.given_up is None and done < len(run.splits):
-            scores, *_ = score_trial([run.race], self.dataset.target, run.splits, run.folds)
+            scores, *_ = score_trial(
+                [run.race], TrialRows(self.dataset.target, run.splits, run.folds)
+            )
             run.reach(done, scores[run.race.name])
 
     def _watch(self, model: FoldModel | NumberModel, number: int, run: Run) -> None:
@@ -290,11 +292,13 @@ class Evaluator:
     def _scored(self, run: Run) -> Outcome:
         """Pool or average the folds; an undefined objective is a failure, not a zero."""
         task, target, folds = self.assignment, self.dataset.target, run.folds
-        scores, by_fold, confusion = score_trial(task.metrics, target, run.splits, folds)
+        rows = TrialRows(target, run.splits, folds)
+        scores, by_fold, confusion = score_trial(task.metrics, rows)
         if task.tune is not None:
             run.tuned = tuned(task.tune, target, run.splits, folds, task.metrics)
             scores, by_fold = scores | run.tuned.scores, by_fold | run.tuned.by_fold
-        found = notices(task.metrics, target, run.splits, folds, tuned=task.tune is not None)
+        found = notices(task.metrics, rows, tuned=task.tune is not None)
+        del rows  # of millions of rows what was pooled counts
         told = [*(f"{each.code}: {each.message}" for each in found), *run.said]
         objective = task.objective.name
         failure = None

@@ -10,6 +10,8 @@ score a trial on the folds that suit it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from evaluators.types import Floats, FoldResult, Ints, ScoreKind, Split, Warned
 
 __all__ = [
     "Confusion",
+    "TrialRows",
     "as_confusion",
     "check_output",
     "labels_of",
@@ -85,30 +88,61 @@ def value_of(metric: Metric, rows: ScoredRows) -> float:
     return metric.function(rows)
 
 
+@dataclass(frozen=True, eq=False)
+class TrialRows:
+    """The folds of one trial, and their rows pooled, which is done once, where it is asked for.
+
+    ``target`` is that of the whole dataset; ``folds`` may be some of ``splits`` (a raced trial):
+    what is pooled is then pooled over those.
+    """
+
+    target: Ints
+    splits: Sequence[Split]
+    folds: Sequence[FoldResult]
+
+    @cached_property
+    def pooled(self) -> list[ScoredRows]:
+        """The out-of-fold rows of each repeat together."""
+        kinds = {fold.kind for fold in self.folds}
+        if len(kinds) > 1:
+            raise ValueError("probabilities and decision values cannot be pooled")
+        repeats: dict[int, list[FoldResult]] = {}
+        for fold in self.folds:
+            repeats.setdefault(self.splits[fold.fold].repeat, []).append(fold)
+        return [_together([self.of(fold) for fold in part]) for part in repeats.values()]
+
+    def of(self, fold: FoldResult) -> ScoredRows:
+        """A fold's test rows with its outputs."""
+        test = self.target[self.splits[fold.fold].test]
+        return _scored(test, fold.output, fold.kind, fold.cut, fold.log_prior_shift)
+
+    def value(self, metric: Metric, fold: FoldResult) -> float:
+        """As recorded with the fold, or computed now for a metric it was not scored by."""
+        recorded = fold.scores.get(metric.name)
+        return value_of(metric, self.of(fold)) if recorded is None else recorded
+
+
 def score_trial(
-    metrics: Sequence[Metric], target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]
+    metrics: Sequence[Metric], rows: TrialRows
 ) -> tuple[dict[str, float], dict[str, list[float]], Confusion]:
     """A trial's scores, the folds' scores in the order given, and the summed confusion matrix.
 
-    ``target`` is that of the whole dataset; ``folds`` may be some of ``splits`` (a raced trial):
-    what is pooled is then pooled over those. With repeats each row is counted once per repeat, in
-    the matrix too: divide it by the number of repeats to show it, the sum alone is exact. Label
-    metrics do not change with that factor.
+    With repeats each row is counted once per repeat, in the matrix too: divide it by the number of
+    repeats to show it, the sum alone is exact. Label metrics do not change with that factor.
     """
+    folds = rows.folds
     if not folds:
         raise ValueError("no fold to score a trial from")
-    by_fold = {m.name: [_fold_value(m, target, splits, f) for f in folds] for m in metrics}
+    by_fold = {m.name: [rows.value(m, fold) for fold in folds] for m in metrics}
     counts: NDArray[np.int64] = np.array([fold.confusion for fold in folds]).sum(axis=0)
     finite = all(np.isfinite(fold.output).all() for fold in folds)
-    by_rows = any(m.pooling == "pool" and m.reads != "counts" for m in metrics)
-    repeats = _pooled(target, splits, folds) if by_rows else []
 
     def score(metric: Metric) -> float:
         if metric.pooling == "mean":
             return float(np.mean(by_fold[metric.name]))
         if metric.reads == "counts":
             return float(metric.function(counts)) if finite else np.nan
-        return float(np.mean([value_of(metric, rows) for rows in repeats]))
+        return float(np.mean([value_of(metric, repeat) for repeat in rows.pooled]))
 
     return {m.name: score(m) for m in metrics}, by_fold, as_confusion(counts)
 
@@ -139,12 +173,7 @@ def check_output(
 
 
 def notices(
-    metrics: Sequence[Metric],
-    target: Ints,
-    splits: Sequence[Split],
-    folds: Sequence[FoldResult],
-    *,
-    tuned: bool = False,
+    metrics: Sequence[Metric], rows: TrialRows, *, tuned: bool = False
 ) -> tuple[Warned, ...]:
     """What a reader of these scores should know; ``tuned``: folds are cut where others say.
 
@@ -152,7 +181,7 @@ def notices(
     ``undefined_folds`` (figure: how many folds, of the metric that misses most) and
     ``fold_scales`` (figure: by how much pooling lowers the ROC AUC; pooled ranks then read low).
     """
-    found = []
+    found, folds = [], rows.folds
     lacking = [m.name for m in metrics if m.needs == "proba" and folds[0].kind == "decision"]
     if lacking:
         found.append(
@@ -163,7 +192,7 @@ def notices(
             )
         )
     undefined = {
-        m.name: int(np.isnan([_fold_value(m, target, splits, fold) for fold in folds]).sum())
+        m.name: int(np.isnan([rows.value(m, fold) for fold in folds]).sum())
         for m in metrics
         if m.name not in lacking
     }
@@ -173,7 +202,7 @@ def notices(
         found.append(Warned("undefined_folds", message, float(most)))
     pooled = [m.name for m in metrics if m.reads == "curve" and m.pooling == "pool"]
     pooled += [tuned_name(m.name) for m in metrics if m.reads == "counts" and tuned]
-    if pooled and (gap := _scale_gap(target, splits, folds)) > SCALE_GAP:
+    if pooled and (gap := _scale_gap(rows)) > SCALE_GAP:
         message = (
             f"the folds' scores are on different scales (pooling lowers ROC AUC by {gap:.3f}), "
             f"so these read low: {', '.join(pooled)}"
@@ -182,7 +211,7 @@ def notices(
     return tuple(found)
 
 
-def _scale_gap(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]) -> float:
+def _scale_gap(rows: TrialRows) -> float:
     """Mean of the folds' ROC AUC less the pooled one: 0 if fits of all folds rank on one scale.
 
     NaN, which is above no limit, where a fold has no AUC.
@@ -191,21 +220,8 @@ def _scale_gap(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult
     def area(rows: ScoredRows) -> float:
         return float(np.mean([roc_auc(curve) for curve in rows.curves]))
 
-    apart = np.mean([area(_rows_of(target, splits, fold)) for fold in folds])
-    return float(apart - np.mean([area(rows) for rows in _pooled(target, splits, folds)]))
-
-
-def _fold_value(metric: Metric, target: Ints, splits: Sequence[Split], fold: FoldResult) -> float:
-    """As recorded with the fold, or computed now for a metric it was not scored by."""
-    if metric.name in fold.scores:
-        return fold.scores[metric.name]
-    return value_of(metric, _rows_of(target, splits, fold))
-
-
-def _rows_of(target: Ints, splits: Sequence[Split], fold: FoldResult) -> ScoredRows:
-    """A fold's test rows with its outputs."""
-    test = target[splits[fold.fold].test]
-    return _scored(test, fold.output, fold.kind, fold.cut, fold.log_prior_shift)
+    apart = np.mean([area(rows.of(fold)) for fold in rows.folds])
+    return float(apart - np.mean([area(repeat) for repeat in rows.pooled]))
 
 
 def _scored(
@@ -221,25 +237,13 @@ def _scored(
     return ScoredRows(target, output, kind, labels_of(output, kind, cut), proba)
 
 
-def _pooled(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]) -> list[ScoredRows]:
-    """The out-of-fold rows of each repeat together."""
-    kinds = {fold.kind for fold in folds}
-    if len(kinds) > 1:
-        raise ValueError("probabilities and decision values cannot be pooled")
-    repeats: dict[int, list[FoldResult]] = {}
-    for fold in folds:
-        repeats.setdefault(splits[fold.fold].repeat, []).append(fold)
-    return [_together(target, splits, part) for part in repeats.values()]
-
-
-def _together(target: Ints, splits: Sequence[Split], folds: Sequence[FoldResult]) -> ScoredRows:
+def _together(parts: Sequence[ScoredRows]) -> ScoredRows:
     """Several folds' rows as one table."""
-    parts = [_rows_of(target, splits, fold) for fold in folds]
     bent = any(part.corrected is not None for part in parts)
     return ScoredRows(
         np.concatenate([part.target for part in parts]),
         np.concatenate([part.output for part in parts]),
-        folds[0].kind,
+        parts[0].kind,
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.proba for part in parts]) if bent else None,
     )

@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 
 from evaluators.baseline import baseline
 from evaluators.metrics import resolve, standard_set
-from evaluators.scoring import score_fold, score_trial
+from evaluators.scoring import TrialRows, score_fold, score_trial
 from evaluators.types import Column, Dataset, FoldResult, Resources, Split
 
 
@@ -147,7 +147,7 @@ def test_every_metric_of_ours_has_a_baseline_that_a_good_model_beats():
             folds.append(
                 FoldResult(number, scores, confusion, Resources(), good[split.test], "proba")
             )
-        score = score_trial([metric], target, splits, folds)[0][name]
+        score = score_trial([metric], TrialRows(target, splits, folds))[0][name]
         assert metric.better(score, baseline([metric], dataset_of(target), splits).scores[name])
 
 

@@ -19,7 +19,7 @@ from evaluators.bootstrap import (
 from evaluators.metrics import REGISTERED, resolve
 from evaluators.oof import encode
 from evaluators.scored_rows import labels_of
-from evaluators.scoring import score_fold, score_trial, value_of
+from evaluators.scoring import TrialRows, score_fold, score_trial, value_of
 from evaluators.thresholds import retuned, tuned
 from evaluators.types import FoldResult, Resources, Split
 from evaluators.weighing import BINS, weigher
@@ -83,7 +83,7 @@ def test_weights_of_one_give_the_trial_score_itself(options):
     classes = options.get("classes", 2)
     table = out_of_fold(target, splits, folds)
     metrics = list(registered(binary=classes == 2))
-    scores = score_trial(metrics, target, splits, folds)[0]
+    scores = score_trial(metrics, TrialRows(target, splits, folds))[0]
     ones = np.ones((len(target), 1), dtype=np.int32)
     for metric in metrics:
         assert table.score(metric) == scores[metric.name], metric.name

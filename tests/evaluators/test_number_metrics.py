@@ -20,7 +20,7 @@ from evaluators.metrics import OF_NUMBERS, resolve
 from evaluators.oof import encode
 from evaluators.out_of_fold import from_file, out_of_fold
 from evaluators.scored_rows import ScoredRows
-from evaluators.scoring import score_trial, value_of
+from evaluators.scoring import TrialRows, score_trial, value_of
 from evaluators.splits import SplitPlan, make_splits
 from evaluators.types import FoldResult, Resources
 from evaluators.weighing import weigher
@@ -151,7 +151,7 @@ def test_scores_are_pooled_over_the_rows_of_a_repeat(dataset, name):
     folds = folds_of(
         dataset, splits, lambda s: dataset.target[s.test] + generator.normal(0, 9, len(s.test))
     )
-    scores, by_fold, confusion = score_trial([of(name)], dataset.target, splits, folds)
+    scores, by_fold, confusion = score_trial([of(name)], TrialRows(dataset.target, splits, folds))
     expected = []
     for repeat in (folds[:5], folds[5:]):
         rows = np.concatenate([splits[fold.fold].test for fold in repeat])

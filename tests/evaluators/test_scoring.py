@@ -18,7 +18,14 @@ from sklearn.tree import DecisionTreeClassifier
 
 from evaluators.errors import MetricError
 from evaluators.metrics import resolve, standard_set
-from evaluators.scoring import check_output, labels_of, notices, score_fold, score_trial
+from evaluators.scoring import (
+    TrialRows,
+    check_output,
+    labels_of,
+    notices,
+    score_fold,
+    score_trial,
+)
 from evaluators.types import FoldResult, Resources, Split
 
 
@@ -85,7 +92,7 @@ def test_f1_is_of_the_summed_counts(seed, folds):
     splits = splits_of(80, folds, seed=seed)
     wanted = metrics("f1", "precision", "matthews_corrcoef", "g_mean")
     results = folds_of(wanted, target, splits, [output[s.test] for s in splits])
-    scores, by_fold, confusion = score_trial(wanted, target, splits, results)
+    scores, by_fold, confusion = score_trial(wanted, TrialRows(target, splits, results))
     (tn, fp), (fn, tp) = confusion
     assert scores["f1"] == pytest.approx(2 * tp / max(2 * tp + fp + fn, 1))
     labels = (output > 0.5) * 1
@@ -102,7 +109,7 @@ def test_roc_auc_is_the_mean_of_the_folds_and_ap_is_pooled():
     splits = splits_of(600, 5)
     wanted = metrics("roc_auc", "average_precision", "brier", "log_loss", "recall_at_precision@0.5")
     results = folds_of(wanted, target, splits, [output[s.test] for s in splits])
-    scores, by_fold, _ = score_trial(wanted, target, splits, results)
+    scores, by_fold, _ = score_trial(wanted, TrialRows(target, splits, results))
     areas = [sk.roc_auc_score(target[s.test], output[s.test]) for s in splits]
     assert by_fold["roc_auc"] == pytest.approx(areas)
     assert scores["roc_auc"] == pytest.approx(np.mean(areas))
@@ -121,7 +128,7 @@ def test_repeats_pool_each_and_then_average_while_counts_add_up():
     outputs = [(output, other)[s.repeat][s.test] for s in splits]
     wanted = metrics("average_precision", "f1", "roc_auc")
     results = folds_of(wanted, target, splits, outputs)
-    scores, by_fold, confusion = score_trial(wanted, target, splits, results)
+    scores, by_fold, confusion = score_trial(wanted, TrialRows(target, splits, results))
     pooled = [sk.average_precision_score(target, each) for each in (output, other)]
     assert scores["average_precision"] == pytest.approx(np.mean(pooled))
     assert scores["roc_auc"] == pytest.approx(np.mean(by_fold["roc_auc"]))
@@ -141,7 +148,7 @@ def test_more_classes_are_pooled_into_one_matrix_and_macro_averaged():
     splits = splits_of(300, 3)
     wanted = metrics("f1", "roc_auc", "balanced_accuracy", "log_loss", binary=False)
     results = folds_of(wanted, target, splits, [output[s.test] for s in splits])
-    scores, _, confusion = score_trial(wanted, target, splits, results)
+    scores, _, confusion = score_trial(wanted, TrialRows(target, splits, results))
     labels = output.argmax(axis=1)
     np.testing.assert_array_equal(confusion, sk.confusion_matrix(target, labels))
     assert scores["f1"] == pytest.approx(sk.f1_score(target, labels, average="macro"))
@@ -157,7 +164,7 @@ def test_a_fold_of_one_class_makes_a_mean_nan_and_leaves_what_is_pooled():
     splits = [Split(np.arange(0), np.array(part)) for part in ([0, 1], [2, 3], [4, 5])]
     names = ("roc_auc", "average_precision", "recall", "log_loss")
     results = folds_of(metrics(*names), target, splits, [output[s.test] for s in splits])
-    scores, by_fold, _ = score_trial(metrics(*names), target, splits, results)
+    scores, by_fold, _ = score_trial(metrics(*names), TrialRows(target, splits, results))
     assert math.isnan(scores["roc_auc"])
     assert math.isnan(by_fold["average_precision"][2])
     assert math.isnan(by_fold["recall"][2])
@@ -175,7 +182,7 @@ def test_some_folds_score_as_a_trial_of_those_folds():
     wanted = metrics("average_precision", "roc_auc", "f1")
     results = folds_of(wanted, target, splits, [output[s.test] for s in splits])
     part = [results[3], results[1]]
-    scores, by_fold, confusion = score_trial(wanted, target, splits, part)
+    scores, by_fold, confusion = score_trial(wanted, TrialRows(target, splits, part))
     rows = np.concatenate([splits[3].test, splits[1].test])
     expected = sk.average_precision_score(target[rows], output[rows])
     assert scores["average_precision"] == pytest.approx(expected)
@@ -188,7 +195,9 @@ def test_a_metric_named_later_is_computed_from_the_outputs():
     target, output = imbalanced()
     splits = splits_of(600, 3)
     results = folds_of(metrics("f1"), target, splits, [output[s.test] for s in splits])
-    scores, by_fold, _ = score_trial(metrics("roc_auc", "f1_macro"), target, splits, results)
+    scores, by_fold, _ = score_trial(
+        metrics("roc_auc", "f1_macro"), TrialRows(target, splits, results)
+    )
     areas = [sk.roc_auc_score(target[s.test], output[s.test]) for s in splits]
     assert by_fold["roc_auc"] == pytest.approx(areas)
     macro = [sk.f1_score(target[s.test], output[s.test] > 0.5, average="macro") for s in splits]
@@ -202,11 +211,11 @@ def test_decision_values_rank_and_label_but_give_no_probability_metric():
     splits = splits_of(600, 3)
     wanted = metrics(*standard_set(True))
     results = folds_of(wanted, target, splits, [decision[s.test] for s in splits], "decision")
-    scores, _, _ = score_trial(wanted, target, splits, results)
+    scores, _, _ = score_trial(wanted, TrialRows(target, splits, results))
     assert {name for name, score in scores.items() if math.isnan(score)} == {"brier", "log_loss"}
     assert scores["average_precision"] == pytest.approx(sk.average_precision_score(target, output))
     assert scores["f1"] == pytest.approx(sk.f1_score(target, output > 0.5))
-    (warned,) = notices(wanted, target, splits, results)
+    (warned,) = notices(wanted, TrialRows(target, splits, results))
     assert (warned.code, warned.figure) == ("needs_probabilities", 2.0)
     assert "brier, log_loss" in warned.message
 
@@ -232,7 +241,7 @@ def test_an_output_that_is_no_number_leaves_no_score(bad):
     splits = splits_of(600, 3)
     wanted = metrics(*standard_set(True))
     results = folds_of(wanted, target, splits, [output[s.test] for s in splits])
-    scores, by_fold, _ = score_trial(wanted, target, splits, results)
+    scores, by_fold, _ = score_trial(wanted, TrialRows(target, splits, results))
     assert all(math.isnan(score) for score in scores.values())
     assert np.isnan(by_fold["f1"]).sum() == 1
 
@@ -243,7 +252,7 @@ def test_undefined_folds_are_counted():
     splits = [Split(np.arange(0), np.array(part)) for part in ([0, 1], [2, 3], [4, 5])]
     wanted = metrics("roc_auc", "recall", "brier")
     results = folds_of(wanted, target, splits, [output[s.test] for s in splits])
-    (warned,) = notices(wanted, target, splits, results)
+    (warned,) = notices(wanted, TrialRows(target, splits, results))
     assert (warned.code, warned.figure) == ("undefined_folds", 2.0)
     assert "up to 2 of 3 folds: roc_auc, recall" in warned.message
 
@@ -255,12 +264,12 @@ def test_folds_on_different_scales_are_noticed_where_ranks_are_pooled():
     wanted = metrics("average_precision", "roc_auc")
     outputs = [output[s.test] for s in splits]
     agreed = folds_of(wanted, target, splits, outputs)
-    assert notices(wanted, target, splits, agreed) == ()
+    assert notices(wanted, TrialRows(target, splits, agreed)) == ()
     shifted = folds_of(wanted, target, splits, [0.3 * outputs[0], outputs[1], outputs[2] ** 0.2])
-    (warned,) = notices(wanted, target, splits, shifted)
+    (warned,) = notices(wanted, TrialRows(target, splits, shifted))
     assert warned.code == "fold_scales"
     assert warned.figure > 0.02
-    assert notices(metrics("roc_auc"), target, splits, shifted) == ()
+    assert notices(metrics("roc_auc"), TrialRows(target, splits, shifted)) == ()
 
 
 def test_kinds_are_never_pooled_together():
@@ -273,9 +282,9 @@ def test_kinds_are_never_pooled_together():
         for number, kind in enumerate(("proba", "decision"))
     )
     with pytest.raises(ValueError, match="cannot be pooled"):
-        score_trial(wanted, target, splits, [one, other])
+        score_trial(wanted, TrialRows(target, splits, [one, other]))
     with pytest.raises(ValueError, match="no fold"):
-        score_trial(wanted, target, splits, [])
+        score_trial(wanted, TrialRows(target, splits, []))
 
 
 def test_pooled_average_precision_of_100_000_rows_takes_under_50_ms():
@@ -287,6 +296,6 @@ def test_pooled_average_precision_of_100_000_rows_takes_under_50_ms():
     taken = []
     for _ in range(5):
         started = time.process_time()
-        score_trial(wanted, target, splits, results)
+        score_trial(wanted, TrialRows(target, splits, results))
         taken.append(time.process_time() - started)
     assert min(taken) < 0.05

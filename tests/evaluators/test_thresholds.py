@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from evaluators.metric_functions import count
 from evaluators.metrics import REGISTERED, resolve
-from evaluators.scoring import notices
+from evaluators.scoring import TrialRows, notices
 from evaluators.thresholds import tuned
 from evaluators.types import FoldResult, Resources, Split
 
@@ -187,11 +187,11 @@ def test_folds_on_other_scales_are_told_of():
     wanted = [metric_of("f1")]
     one, other = (tuned(wanted[0], target, splits, each) for each in (folds, shifted))
     assert other.scores["f1@tuned"] < one.scores["f1@tuned"] - 0.05
-    assert notices(wanted, target, splits, shifted) == ()
-    (warned,) = notices(wanted, target, splits, shifted, tuned=True)
+    assert notices(wanted, TrialRows(target, splits, shifted)) == ()
+    (warned,) = notices(wanted, TrialRows(target, splits, shifted), tuned=True)
     assert warned.code == "fold_scales"
     assert "f1@tuned" in warned.message
-    assert notices(wanted, target, splits, folds, tuned=True) == ()
+    assert notices(wanted, TrialRows(target, splits, folds), tuned=True) == ()
 
 
 def test_an_output_that_is_no_number_leaves_no_tuned_score():
