@@ -8,21 +8,23 @@ import pytest
 # beside four busy processes on two cores a worker took two minutes to start.
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - Ray reads it as it spells it
 
-#: Rooms of tests that start a Ray of their own, or fill the memory: never beside another Ray.
-_WITH_RAY = ("test_ray_", "_on_ray", "test_memory")
+#: Rooms of tests that start Rays of their own, or fill the memory: one of them at a time.
+_OWN_RAY = ("test_ray_", "_on_ray", "test_memory")
 
 
 def pytest_collection_modifyitems(items):
     """What measures this very process runs first, in a heap that no other test has cut up.
 
     Tests on the shared Ray come last: it fills the process with threads and memory. Where tests run
-    in several processes, one has all those of Ray, and a module stays in one process.
+    in several processes, one has all of those, another all that start a Ray of their own, and any
+    other module stays in one process.
     """
     items.sort(key=lambda item: (item.get_closest_marker("measures") is None, _on_shared(item)))
     for item in items:
         own = item.nodeid.partition("::")[0]
-        with_ray = _on_shared(item) or any(part in own for part in _WITH_RAY)
-        item.add_marker(pytest.mark.xdist_group("ray" if with_ray else own))
+        starts_one = any(part in own for part in _OWN_RAY)
+        group = "shared ray" if _on_shared(item) else "own ray" if starts_one else own
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def _on_shared(item):
