@@ -56,7 +56,10 @@ class Forked:
 
     @property
     def there(self) -> bool:
-        """Whether the server has said that it was forked."""
+        """Whether it was forked, by what the server has said until now."""
+        if self._pid is None:
+            with contextlib.suppress(ServerGoneError):
+                self.server.settle(wait=False)
         return self._pid is not None
 
     def forked_as(self, pid: int) -> None:
@@ -71,8 +74,6 @@ class Forked:
         """Whether it has not ended yet, nor its server; it may still have to be forked."""
         if not self.server.lives:
             return False
-        with contextlib.suppress(ServerGoneError):
-            self.server.settle(wait=False)
         return (not self.there and self.returncode is None) or self._ended(os.WNOHANG) is None
 
     def wait(self) -> int | None:
@@ -93,11 +94,17 @@ class Forked:
         One that is not there yet ends once it is, and finds its socket closed; one whose server is
         gone has ended with it. Its number is its own until ``wait`` has told of its end.
         """
-        if self.there and self.returncode is None and self.server.lives:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        if self.interrupt():
             self.wait()
         self.server.left(self)
+
+    def interrupt(self) -> bool:
+        """End it without waiting for that; whether there is anything to wait for."""
+        killable = self.server.lives and self.there and self.returncode is None
+        if killable:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        return killable
 
 
 class ForkServer:
@@ -235,14 +242,18 @@ class ForkServer:
             self._retired = True
 
     def end(self) -> None:
-        """End it: its workers end with it, and those that are not there yet never will be.
+        """End it and its workers; those that are not there yet never will be.
 
-        A copy of this process by ``os.fork`` only lets go of it.
+        The workers go first, and are waited for: their memory is free then, and what they took of
+        the cores counts as this process's children's. A copy of this process by ``os.fork`` only
+        lets go of it.
         """
         with self._lock:
             self._retired = False
-            self._workers.clear()
+            workers, self._workers = self._workers, set()
             if os.getpid() == self._owner:
+                for worker in [each for each in workers if each.interrupt()]:
+                    worker.wait()
                 self._process.kill()
                 self._process.wait()
             self._pipe.close()

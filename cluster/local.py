@@ -82,7 +82,7 @@ class Child:
         return True
 
     def kill(self) -> None:
-        """End the process, whatever it does, and wait for it."""
+        """End the process, whatever it does; see ``Forked.kill``."""
         self.process.kill()
         self.pipe.close()
 
@@ -127,12 +127,16 @@ class LocalRunner:
         self._modules: tuple[str, ...] = ()
 
     def begin(self, modules: Sequence[str] = ()) -> None:
-        """Start the children, who import ``modules`` while the driver reads the data."""
+        """Start the children while the driver reads the data; their server imports ``modules``."""
         remove_left_behind()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDERS}{os.getpid()}-"))
         self._modules = tuple(modules)
-        while len(self._children) < self._workers:
-            self._start()
+        try:
+            while len(self._children) < self._workers:
+                self._start()
+        except BaseException:  # nobody has it yet who would close it
+            self.close()
+            raise
 
     def prepare(self) -> Machine:
         """Start the children, unless they were: their imports take longer than much else."""
@@ -206,7 +210,10 @@ class LocalRunner:
                 continue
             tasks = driver.feed(SlotFreed(driver.clock(), child.name))
             self._carry_out(tasks, driver)
-            packs = [task.pack for task in tasks if isinstance(task, Dispatch)]
+            # where the search is over by this very event, its pack is cancelled with it
+            cancelled = {task.pack for task in tasks if isinstance(task, Cancel)}
+            found = [task.pack for task in tasks if isinstance(task, Dispatch)]
+            packs = [pack for pack in found if pack.number not in cancelled]
             if not packs:
                 continue  # what is there may be for another one
             child.pack = packs[0]

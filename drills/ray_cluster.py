@@ -129,6 +129,8 @@ class RayCluster:
             *options,
         ]  # fmt: skip
         given = {
+            # all hosts have the same few cores here, and tests run beside
+            "RAY_worker_niceness": "0",
             **shipped_settings(), "RAY_AUTH_TOKEN": self.token, "PYTHONDONTWRITEBYTECODE": "",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             **(environment or {}),

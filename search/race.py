@@ -84,6 +84,10 @@ class Race:
         """Spearman's correlation of each rung with the end; NaN where too few have both."""
         return tuple(_spearman(*self._pairs(model, rung)) for rung in range(self._rungs))
 
+    def counts(self, model: str) -> tuple[int, ...]:
+        """How many trials each of ``ranks`` is from."""
+        return tuple(len(self._pairs(model, rung)[0]) for rung in range(self._rungs))
+
     @property
     def _rungs(self) -> int:
         return max((len(path) for known in self._paths.values() for _, path in known), default=0)

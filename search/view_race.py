@@ -25,23 +25,23 @@ class RaceView:
         fitted: which part was fitted of all folds of the trials that completed or were pruned.
         ranks: by model, Spearman's correlation of each rung with the end, over the trials that went
             there; NaN where fewer than three did or there is no such rung.
-        learnt_from: by model, how many trials that is.
+        counts: by model, how many trials each of these is from.
     """
 
     metric: str
     pruned: Mapping[int, int]
     fitted: float
     ranks: Mapping[str, tuple[float, ...]]
-    learnt_from: Mapping[str, int]
+    counts: Mapping[str, tuple[int, ...]]
 
     @property
     def misleading(self) -> list[tuple[str, int, float]]:
-        """(model, rung, correlation) of each rung that ends nobody, since it ranks otherwise."""
+        """(model, rung, correlation) of each rung that has no bar, since it ranks otherwise."""
         return [
             (model, rung, rank)
             for model, ranks in self.ranks.items()
             for rung, rank in enumerate(ranks)
-            if rank < LEAST_RANK and self.learnt_from[model] >= LEARNT_FROM
+            if rank < LEAST_RANK and self.counts[model][rung] >= LEARNT_FROM
         ]
 
     def lines(self) -> list[str]:
@@ -54,8 +54,8 @@ class RaceView:
                 f"{self.fitted:.0%} of all folds were fitted"
             )
         told += [
-            f"nobody ended {_after(rung)} for it ranks {model} unlike the end does: Spearman "
-            f"{rank:.2f} over {self.learnt_from[model]} trials"
+            f"no bar for {model} {_after(rung)}: scores there rank its trials unlike the end does, "
+            f"Spearman {rank:.2f} over {self.counts[model][rung]} trials"
             for model, rung, rank in self.misleading
         ]
         return told
@@ -112,7 +112,7 @@ class RaceFold:
         race = Race(raced["direction"], direction)
         for trial in self.completed:
             race.learn(trial)
-        counts = Counter(trial.configuration.model for trial in self.completed)
+        models = dict.fromkeys(trial.configuration.model for trial in self.completed)
         whole = len(self.completed) - self.known
         fitted = whole + sum(
             count * (rung or FEW_ROUNDS) / self.rungs for rung, count in self.pruned.items()
@@ -121,5 +121,6 @@ class RaceFold:
         return RaceView(
             raced["metric"], dict(sorted(self.pruned.items())),
             fitted / every if every else math.nan,
-            {model: race.ranks(model) for model in counts}, dict(counts),
+            {model: race.ranks(model) for model in models},
+            {model: race.counts(model) for model in models},
         )  # fmt: skip

@@ -1,12 +1,6 @@
 """What tests share: a records store of their own and one Ray for the whole session."""
 
-import os
-
 import pytest
-
-# Ray starts its workers at niceness 15. Where tests run side by side they would hardly run at all:
-# beside four busy processes on two cores a worker took two minutes to start.
-os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - Ray reads it as it spells it
 
 #: Rooms of tests that start Rays of their own, or fill the memory: one of them at a time.
 _OWN_RAY = ("test_ray_", "_on_ray", "test_memory")

@@ -203,7 +203,7 @@ def racing(view: SweepView) -> Iterator[Block]:
     rungs = max((len(ranks) for ranks in race.ranks.values()), default=0)
     if rungs:
         rows = [
-            (model, str(race.learnt_from[model]),
+            (model, str(max(race.counts[model])),
              *(f"{r:.2f}" if r == r else "-" for r in (*ranks, *[math.nan] * (rungs - len(ranks)))))
             for model, ranks in race.ranks.items()
         ]  # fmt: skip

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-import ray
 from memory_hog import SPARE
 
 HERE = Path(__file__).parent
@@ -19,6 +18,11 @@ HERE = Path(__file__).parent
 def main():
     memory = psutil.virtual_memory()
     threshold = (memory.total - memory.available + SPARE) / memory.total
+    from cluster.ray_session import set_environment
+
+    set_environment(None)
+    import ray
+
     ray.init(
         address="local", num_cpus=1, include_dashboard=False, log_to_driver=False,
         _system_config={

@@ -47,6 +47,9 @@ def main():
     strategy = make_strategy("grid", space, direction="maximize", trials=len(sizes), seed=0)
     sweep = Sweep(policy, strategy, started_at=time.time())
     if name == "ray":
+        from cluster.ray_session import set_environment
+
+        set_environment(None)
         import ray
 
         ray.init(

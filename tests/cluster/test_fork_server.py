@@ -189,6 +189,27 @@ def test_an_interrupt_in_the_middle_of_an_answer_ends_the_server(server, tmp_pat
     soon(lambda: gone(child.process.pid))
 
 
+def test_what_workers_took_counts_as_this_processs_children(tmp_path, monkeypatch):
+    """They are waited for."""
+    burning = "import time\nwhile time.process_time() < 2:\n    pass\n"
+    (tmp_path / "burning.py").write_text(burning)
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    monkeypatch.setenv("PYTHONPATH", paths)
+    before = os.times()
+    server = ForkServer(tmp_path, 1, ("burning",))
+    child = Child(server, tmp_path, 0)
+    try:
+        soon(lambda: child.process.there)  # though nobody has asked for its number
+        process = psutil.Process(child.process.pid)
+        soon(lambda: sum(process.cpu_times()[:2]) > 1.5)
+    finally:
+        server.end()
+    assert child.process.returncode == -signal.SIGKILL
+    taken = os.times()
+    children_s = taken.children_user + taken.children_system
+    assert children_s - before.children_user - before.children_system > 1.5
+
+
 def test_it_ends_with_the_last_of_its_workers(server, tmp_path):
     """Some are kept for a later sweep."""
     kept, other = (Child(server, tmp_path, number) for number in range(2))

@@ -1,5 +1,7 @@
 """Laws of connecting to a cluster: whatever Ray says, the user reads one line with the way out."""
 
+import os
+
 import psutil
 
 from cluster.ray_session import _refused
@@ -33,3 +35,10 @@ def test_a_ray_of_this_machine_has_nobody_who_serves_nobody(ray_here):
     assert any("gcs" in line for line in ours)
     served = ("log_monitor.py", "monitor.py", "dashboard.py")
     assert not [line for line in ours if any(name in line for name in served)]
+
+
+def test_a_worker_has_the_drivers_priority(ray_here):
+    """At Ray's own niceness it would starve where another program wants the cores."""
+    import ray
+
+    assert ray.get(ray.remote(lambda: os.nice(0)).remote()) == os.nice(0)

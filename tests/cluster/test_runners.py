@@ -304,12 +304,41 @@ class Scripted:
         return []
 
 
-def test_a_pack_that_is_cancelled_by_whatever_event_ends_its_worker(workload):
-    def pack(number, behaviour):
-        return Pack(number, (Item(number, 0, Configuration("faulty", {"behaviour": behaviour})),))
+class AtItsEnd(Scripted):
+    """A driver whose search is over just as it hands the first pack out."""
 
+    @property
+    def finished(self):
+        return self.clock() > self.late or self.cancelled
+
+    def feed(self, event):
+        if isinstance(event, SlotFreed) and not self.workers:
+            pack = self.packs.pop(0)
+            self.workers.append(event.worker)
+            return [Dispatch(pack), Cancel(pack.number)]
+        return super().feed(event)
+
+
+def test_a_pack_that_is_cancelled_as_it_is_handed_out_is_not_begun(workload):
+    """Finalists would have no worker until its fits are over."""
     patient = replace(workload, assignment=replace(workload.assignment, fit_seconds=None))
-    driver, runner = Scripted(pack(0, "sleep"), pack(1, "fine")), LocalRunner(2)
+    driver, runner = AtItsEnd(faulty_pack(0, "sleep"), faulty_pack(1, "fine")), LocalRunner(1)
+    runner.prepare()
+    try:
+        runner.run(driver, patient, 1)
+    finally:
+        runner.close()
+    assert driver.cancelled  # the second pack was done
+    assert len(set(driver.workers)) == 1
+
+
+def faulty_pack(number, behaviour):
+    return Pack(number, (Item(number, 0, Configuration("faulty", {"behaviour": behaviour})),))
+
+
+def test_a_pack_that_is_cancelled_by_whatever_event_ends_its_worker(workload):
+    patient = replace(workload, assignment=replace(workload.assignment, fit_seconds=None))
+    driver, runner = Scripted(faulty_pack(0, "sleep"), faulty_pack(1, "fine")), LocalRunner(2)
     runner.prepare()
     try:
         runner.run(driver, patient, 2)

@@ -1,5 +1,7 @@
 """Laws of what is told of a race: counts, the part of folds that was fitted, rungs that mislead."""
 
+import math
+
 import pytest
 
 from search.entries import Entry
@@ -43,8 +45,17 @@ def test_a_rung_that_ranks_otherwise_than_the_end_is_named():
     scores = [0.5, 0.6, 0.7, 0.8, 0.9]
     misleading = told(*(whole(score, 1 - score) for score in scores))
     assert misleading.misleading == [("m", 0, pytest.approx(-1.0))]
-    assert "nobody ended after a few rounds or rows of fold 1" in misleading.lines()[0]
+    assert "no bar for m after a few rounds or rows of fold 1" in misleading.lines()[0]
     assert told(*(whole(score, score) for score in scores)).lines() == []
+
+
+def test_a_rung_is_judged_by_the_trials_that_reached_it():
+    """A look at a few rows that misleads is given up: most trials have no such rung."""
+    looked_at = [whole(score, 1 - score) for score in (0.5, 0.6, 0.7, 0.8, 0.9)]
+    race = told(*looked_at, *(whole(0.8, math.nan) for _ in range(7)))
+    assert race.counts["m"][:2] == (5, 12)
+    assert "over 5 trials" in race.lines()[0]
+    assert told(*looked_at[:4], *(whole(0.8, math.nan) for _ in range(7))).misleading == []
 
 
 def test_with_few_trials_no_rung_is_called_misleading():
