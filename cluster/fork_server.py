@@ -94,11 +94,11 @@ class Forked:
         One that is not there yet ends once it is, and finds its socket closed; one whose server is
         gone has ended with it. Its number is its own until ``wait`` has told of its end.
         """
-        if self.interrupt():
+        if self.send_kill():
             self.wait()
         self.server.left(self)
 
-    def interrupt(self) -> bool:
+    def send_kill(self) -> bool:
         """End it without waiting for that; whether there is anything to wait for."""
         killable = self.server.lives and self.there and self.returncode is None
         if killable:
@@ -252,7 +252,7 @@ class ForkServer:
             self._retired = False
             workers, self._workers = self._workers, set()
             if os.getpid() == self._owner:
-                for worker in [each for each in workers if each.interrupt()]:
+                for worker in [each for each in workers if each.send_kill()]:
                     worker.wait()
                 self._process.kill()
                 self._process.wait()

@@ -23,8 +23,8 @@ ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else the user's folder goes first on workers' paths
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # today's default warns about tomorrow's
-    # at Ray's 15 a worker hardly runs where another program wants the cores (2% of one, measured),
-    # and takes minutes to start; those of the local runner have the ordinary priority too
+    # at Ray's 15 a worker hardly runs where other programs want the cores: beside four on two cores
+    # it took two minutes to start; those of the local runner have the ordinary priority too
     "RAY_worker_niceness": "0",
 }
 MB = 2**20

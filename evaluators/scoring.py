@@ -217,8 +217,8 @@ def _scale_gap(rows: TrialRows) -> float:
     NaN, which is above no limit, where a fold has no AUC.
     """
 
-    def area(rows: ScoredRows) -> float:
-        return float(np.mean([roc_auc(curve) for curve in rows.curves]))
+    def area(ranked: ScoredRows) -> float:
+        return float(np.mean([roc_auc(curve) for curve in ranked.curves]))
 
     apart = np.mean([area(rows.of(fold)) for fold in rows.folds])
     return float(apart - np.mean([area(repeat) for repeat in rows.pooled]))

@@ -319,31 +319,30 @@ class AtItsEnd(Scripted):
         return super().feed(event)
 
 
-def test_a_pack_that_is_cancelled_as_it_is_handed_out_is_not_begun(workload):
-    """Finalists would have no worker until its fits are over."""
+def driven(kind, workload, workers):
+    """A scripted driver, run with a pack that would sleep for ever and one that is fine."""
+    behaviours = enumerate(("sleep", "fine"))
+    configurations = [(n, Configuration("faulty", {"behaviour": each})) for n, each in behaviours]
+    driver = kind(*(Pack(n, (Item(n, 0, each),)) for n, each in configurations))
     patient = replace(workload, assignment=replace(workload.assignment, fit_seconds=None))
-    driver, runner = AtItsEnd(faulty_pack(0, "sleep"), faulty_pack(1, "fine")), LocalRunner(1)
+    runner = LocalRunner(workers)
     runner.prepare()
     try:
-        runner.run(driver, patient, 1)
+        runner.run(driver, patient, workers)
     finally:
         runner.close()
+    return driver
+
+
+def test_a_pack_that_is_cancelled_as_it_is_handed_out_is_not_begun(workload):
+    """Finalists would have no worker until its fits are over."""
+    driver = driven(AtItsEnd, workload, 1)
     assert driver.cancelled  # the second pack was done
     assert len(set(driver.workers)) == 1
 
 
-def faulty_pack(number, behaviour):
-    return Pack(number, (Item(number, 0, Configuration("faulty", {"behaviour": behaviour})),))
-
-
 def test_a_pack_that_is_cancelled_by_whatever_event_ends_its_worker(workload):
-    patient = replace(workload, assignment=replace(workload.assignment, fit_seconds=None))
-    driver, runner = Scripted(faulty_pack(0, "sleep"), faulty_pack(1, "fine")), LocalRunner(2)
-    runner.prepare()
-    try:
-        runner.run(driver, patient, 2)
-    finally:
-        runner.close()
+    driver = driven(Scripted, workload, 2)
     first, second, third = dict.fromkeys(driver.workers)
     assert driver.cancelled
     assert not psutil.pid_exists(int(first.split(":")[1]))

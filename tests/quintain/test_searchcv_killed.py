@@ -76,7 +76,8 @@ def trials_ended(records):
         }
 
 
-@pytest.mark.parametrize(("search", "n_jobs"), [(GRID, 2), (RANDOM, 1)], ids=["grid", "random"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("search", [GRID, RANDOM], ids=["grid", "random"])
 def test_the_same_fit_goes_on_after_a_kill(tmp_path, own_records, search, n_jobs):
     """What had ended is not fitted again, also where draws come from NumPy's global stream."""
     program = f"{search}, n_jobs={n_jobs})"
